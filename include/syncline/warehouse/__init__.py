@@ -1,0 +1,1 @@
+"""The Postgres warehouse: embedded server, roles, connections, migrations."""
