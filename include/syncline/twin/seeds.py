@@ -1,0 +1,135 @@
+"""Write the network as configuration: one CSV for each configuration table, in its column order.
+
+Empty ``valid_from`` and ``valid_to`` mean unbounded. Source ``*`` in a crosswalk means any source; location and
+item class ``*`` in an ownership rule mean any.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+from syncline.twin.network import EDI_CODES, ITEMS, LOCATIONS, MEASURES, PARTNERS, SAFETY_STOCK, SITES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Row = tuple["str | int", ...]
+
+COLUMNS = {
+    "sources": ("source", "system", "feed", "clock_skew_s", "lag_s", "timezone"),
+    "locations": ("location", "timezone", "region"),
+    "items": ("item", "base_uom", "item_class"),
+    "item_crosswalk": ("source", "item_ref", "item", "valid_from", "valid_to"),
+    "location_crosswalk": ("source", "location_ref", "location", "valid_from", "valid_to"),
+    "status_crosswalk": ("source", "status_ref", "measure"),
+    "unit_factors": ("item", "uom", "factor_num", "factor_den", "valid_from", "valid_to"),
+    "ownership_rules": (
+        "measure", "location", "item_class", "source", "role", "grain", "movements", "valid_from", "valid_to",
+    ),
+    "channel_rules": ("channel", "location", "item_class", "safety_stock", "confidence"),
+    "tolerances": ("target", "item_class", "units_max"),
+}  # fmt: skip
+WMS_CLOCK_SKEW_S = 2
+PARTNER_CLOCK_SKEW_S = 60
+TOLERANCE_UNITS = {"erp": 5000, "shop": 5000}
+
+
+def write_seeds(folder: Path) -> list[Path]:
+    """Write every CSV into ``folder`` (created when missing) and return the paths. Same network, same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for table, columns in COLUMNS.items():
+        path = folder / f"{table}.csv"
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(rows(table))
+        paths.append(path)
+    return paths
+
+
+def rows(table: str) -> Iterator[Row]:
+    """Rows of one configuration table, in ``COLUMNS`` order."""
+    yield from {
+        "sources": _sources,
+        "locations": _locations,
+        "items": _items,
+        "item_crosswalk": _item_crosswalk,
+        "location_crosswalk": _location_crosswalk,
+        "status_crosswalk": _status_crosswalk,
+        "unit_factors": _unit_factors,
+        "ownership_rules": _ownership_rules,
+        "channel_rules": _channel_rules,
+        "tolerances": _tolerances,
+    }[table]()
+
+
+def _sources() -> Iterator[Row]:
+    for site in SITES:
+        if site.wms:
+            yield site.wms, "wms", "api", WMS_CLOCK_SKEW_S, 0, site.timezone
+    for partner in PARTNERS:
+        yield partner.source, "3pl", "edi", PARTNER_CLOCK_SKEW_S, 0, partner.timezone
+
+
+def _locations() -> Iterator[Row]:
+    for site in SITES:
+        yield site.location, site.timezone, site.region
+
+
+def _items() -> Iterator[Row]:
+    for item in ITEMS:
+        yield item.sku, "EA", item.item_class
+
+
+def _item_crosswalk() -> Iterator[Row]:
+    for item in ITEMS:
+        yield "*", item.sku, item.sku, "", ""
+    for partner in PARTNERS:
+        for item in ITEMS:
+            yield partner.source, partner.item_ref(item), item.sku, "", ""
+
+
+def _location_crosswalk() -> Iterator[Row]:
+    for site in SITES:
+        yield "*", site.location, site.location, "", ""
+    for partner in PARTNERS:
+        yield partner.source, partner.warehouse_ref, partner.location, "", ""
+
+
+def _status_crosswalk() -> Iterator[Row]:
+    for measure in MEASURES:
+        yield "*", measure, measure
+    for partner in PARTNERS:
+        for measure, code in EDI_CODES.items():
+            yield partner.source, code, measure
+
+
+def _unit_factors() -> Iterator[Row]:
+    for item in ITEMS:
+        yield item.sku, "EA", 1, 1, "", ""
+        yield item.sku, "CA", item.case_units, 1, "", ""
+
+
+def _ownership_rules() -> Iterator[Row]:
+    for measure in MEASURES:
+        for location, site in LOCATIONS.items():
+            if site.wms:
+                yield measure, location, "*", site.wms, "primary", "item", "", "", ""
+            if site.partner:
+                role = "secondary" if site.wms else "primary"
+                yield measure, location, "*", site.partner, role, "item", "", "", ""
+
+
+def _channel_rules() -> Iterator[Row]:
+    for site in SITES:
+        for item_class, safety_stock in SAFETY_STOCK.items():
+            yield "shop", site.location, item_class, safety_stock, "quantity"
+
+
+def _tolerances() -> Iterator[Row]:
+    for target, units_max in TOLERANCE_UNITS.items():
+        for item_class in SAFETY_STOCK:
+            yield target, item_class, units_max
