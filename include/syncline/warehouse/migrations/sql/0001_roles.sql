@@ -25,3 +25,7 @@ alter schema marts owner to syncline_transformer;
 grant usage on schema raw, ops to syncline_loader, syncline_transformer, syncline_publisher, syncline_bi;
 grant usage on schema staging, intermediate, canonical, marts to syncline_publisher, syncline_bi;
 grant usage on schema intermediate, canonical to syncline_loader;
+
+-- What dbt creates is readable by those who read it back; dbt's grants would be one statement per model and batch.
+alter default privileges for role syncline_transformer in schema staging, intermediate, canonical, marts
+  grant select on tables to syncline_publisher, syncline_bi, syncline_loader;
