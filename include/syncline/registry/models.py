@@ -1,0 +1,134 @@
+"""The shape of a registry entry. Units are last in a name; every number has a limit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from syncline.errors import ConfigurationError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+Site = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+# A folder or file pattern on a partner's server: no way up, no absolute path, no control character.
+Folder = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}(/[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}){0,4}$")]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_conn_id(cls, value: Any) -> Any:
+        """The connection is named like the entry unless it says otherwise."""
+        if isinstance(value, dict) and "conn_id" in cls.model_fields and value.get("conn_id") is None:
+            return {**value, "conn_id": value.get("name")}
+        return value
+
+
+class FileRules(_Entry):
+    """Rules of a file source. Folders are relative to the login's home on the server."""
+
+    inbox: Folder = "inbox"
+    processing: Folder = "processing"
+    archive: Folder = "archive"
+    refused: Folder = "refused"
+    pattern: str = Field(default="*", min_length=1, max_length=100)
+    size_max_bytes: int = Field(default=20_000_000, ge=1_000, le=200_000_000)
+    settle_s: int = Field(default=30, ge=0, le=3_600)
+    files_max: int = Field(default=200, ge=1, le=10_000)
+    profile: str = Field(default="standard", pattern=r"^[a-z][a-z0-9_]{0,39}$")
+
+
+class Source(_Entry):
+    """One system that tells us facts."""
+
+    name: Name
+    kind: Literal["wms_api", "sftp_846"]
+    conn_id: Name
+    site: Site | None = None
+    poll_every_s: int = Field(default=60, ge=5, le=86_400)
+    overlap_s: int = Field(default=120, ge=0, le=86_400)
+    page_limit: int = Field(default=500, ge=1, le=500)
+    pages_max: int = Field(default=20, ge=1, le=1_000)
+    timeout_s: int = Field(default=10, ge=1, le=120)
+    retries: int = Field(default=4, ge=0, le=10)
+    staleness_s: int = Field(default=900, ge=5, le=604_800)
+    files: FileRules | None = None
+    enabled: bool = True
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Source:
+        if self.kind == "wms_api" and self.site is None:
+            raise ValueError("a wms_api source reads one site: add `site: <site id as the WMS writes it>`")
+        if self.kind == "wms_api" and self.files is not None:
+            raise ValueError("a wms_api source has no files: remove `files`")
+        return self
+
+    @property
+    def file_rules(self) -> FileRules:
+        """Rules of a file source; the defaults when the entry gives none."""
+        return self.files or FileRules()
+
+
+class Target(_Entry):
+    """One system that we correct (semantics §9)."""
+
+    name: Name
+    kind: Literal["erp_api", "shop_api"]
+    conn_id: Name
+    poll_every_s: int = Field(default=60, ge=5, le=86_400)
+    style: Literal["delta", "set"]
+    sole_writer: bool
+    life_s: int = Field(ge=1, le=86_400)
+    lag_s: int = Field(default=0, ge=0, le=86_400)
+    lines_max: int = Field(default=50, ge=1, le=1_000)
+    tries_max: int = Field(default=8, ge=1, le=50)
+    not_executed: tuple[Annotated[int, Field(ge=400, le=599)], ...] = Field(default=(), strict=False)
+    key_retention_s: int | None = Field(default=None, ge=1)
+    timeout_s: int = Field(default=10, ge=1, le=120)
+    enabled: bool = True
+
+    @model_validator(mode="after")
+    def _deadline_inside_life(self) -> Target:
+        if self.timeout_s > self.life_s:
+            raise ValueError(f"timeout_s {self.timeout_s} is longer than life_s {self.life_s}: lower timeout_s")
+        return self
+
+
+class Registry(_Entry):
+    """All entries; a name is used once, by a source or by a target."""
+
+    sources: tuple[Source, ...] = Field(strict=False)
+    targets: tuple[Target, ...] = Field(strict=False)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Registry:
+        seen: set[str] = set()
+        names = [source.name for source in self.sources] + [target.name for target in self.targets]
+        for name in names:
+            if name in seen:
+                raise ValueError(f"the name {name!r} is used twice: rename one of the entries")
+            seen.add(name)
+        return self
+
+    def source(self, name: str) -> Source:
+        """The source called ``name``; ConfigurationError lists the names there are."""
+        return _named(self.sources, name)
+
+    def target(self, name: str) -> Target:
+        """The target called ``name``; ConfigurationError lists the names there are."""
+        return _named(self.targets, name)
+
+
+EntryT = TypeVar("EntryT", Source, Target)
+
+
+def _named(entries: tuple[EntryT, ...], name: str) -> EntryT:
+    for entry in entries:
+        if entry.name == name:
+            return entry
+    raise ConfigurationError(
+        f"The registry has no entry {name!r} here.",
+        next_step="Use one of: " + ", ".join(entry.name for entry in entries) + ".",
+    )

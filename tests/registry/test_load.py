@@ -1,0 +1,90 @@
+"""The registry refuses what it cannot keep, and says where and how to fix it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from syncline.errors import ConfigurationError
+from syncline.registry import load_registry
+
+GOOD = """
+sources:
+  - {name: dc1_wms, kind: wms_api, site: DC1, poll_every_s: 10}
+  - {name: acme_3pl, kind: sftp_846, files: {settle_s: 0, pattern: "*.edi"}}
+targets:
+  - {name: erp, kind: erp_api, style: delta, sole_writer: true, life_s: 30, not_executed: [423, 429]}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "registry.yml"
+    path.write_text(text)
+    return path
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_registry(write(folder, text))
+    return str(caught.value)
+
+
+def test_the_demo_registry_names_the_demo_network() -> None:
+    registry = load_registry()
+    assert [source.name for source in registry.sources] == ["dc1_wms", "dc2_wms", "acme_3pl", "beta_3pl"]
+    assert [target.name for target in registry.targets] == ["erp", "shop"]
+    assert registry.target("erp").not_executed == (423, 429)
+
+
+def test_the_connection_is_named_like_the_entry_by_default(tmp_path: Path) -> None:
+    text = GOOD.replace("settle_s: 0", "settle_s: 3").replace("kind: sftp_846", "kind: sftp_846, conn_id: other_login")
+    registry = load_registry(write(tmp_path, text))
+    assert registry.source("dc1_wms").conn_id == "dc1_wms"
+    assert registry.source("acme_3pl").conn_id == "other_login"
+    assert registry.source("acme_3pl").file_rules.settle_s == 3
+
+
+def test_the_path_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNCLINE_REGISTRY", str(write(tmp_path, GOOD)))
+    assert len(load_registry().sources) == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("poll_every_s: 10", "poll_every_s: 1", ["sources[dc1_wms].poll_every_s", "is 1", "greater than or equal"]),
+        ("poll_every_s: 10", "poll_every_s: '10'", ["sources[dc1_wms].poll_every_s", "'10'", "valid integer"]),
+        ("poll_every_s: 10", "poll_evry_s: 10", ["sources[dc1_wms].poll_evry_s", "unknown", "poll_every_s"]),
+        ("site: DC1, ", "", ["sources[dc1_wms]", "site"]),
+        ("kind: wms_api", "kind: wms", ["sources[dc1_wms].kind", "'wms'", "'wms_api' or 'sftp_846'"]),
+        ("name: acme_3pl", "name: dc1_wms", ["'dc1_wms' is used twice", "rename"]),
+        ("name: acme_3pl", "name: erp", ["'erp' is used twice"]),
+        ("name: acme_3pl", "name: ../up", ["sources[../up].name"]),
+        ("settle_s: 0", "inbox: ../../etc", ["sources[acme_3pl].files.inbox", "../../etc"]),
+        (", life_s: 30", "", ["targets[erp].life_s", "missing"]),
+        ("life_s: 30", "life_s: 5", ["targets[erp]", "timeout_s 10 is longer than life_s 5"]),
+        ("[423, 429]", "[200]", ["targets[erp].not_executed", "200"]),
+        ("poll_every_s: 10", "poll_every_s: 10, poll_every_s: 20", ["line 3", "'poll_every_s' is written twice"]),
+        ("targets:", "targets", ["not valid YAML"]),
+    ],
+)
+def test_a_defect_is_named_with_its_fix(tmp_path: Path, before: str, after: str, expected: list[str]) -> None:
+    assert before in GOOD
+    message = refusal(tmp_path, GOOD.replace(before, after, 1))
+    for part in expected:
+        assert part in message
+
+
+def test_every_defect_is_told_at_once(tmp_path: Path) -> None:
+    message = refusal(tmp_path, GOOD.replace("poll_every_s: 10", "poll_every_s: 1").replace("life_s: 30", "life_s: 0"))
+    assert "2 defect(s)" in message
+
+
+def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="SYNCLINE_REGISTRY"):
+        load_registry(tmp_path / "nowhere.yml")
+
+
+def test_deep_nesting_is_refused(tmp_path: Path) -> None:
+    assert "not valid YAML" in refusal(tmp_path, "[" * 5000)
