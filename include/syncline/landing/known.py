@@ -1,0 +1,46 @@
+"""Which facts a source has told before: polls overlap, so most of a quiet poll is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from syncline.landing.model import Fact
+
+if TYPE_CHECKING:
+    import psycopg
+
+# Older receipts are not looked up: one index probe for each day would make a poll cost history. A fact that is
+# landed once more is one more receipt of the same fact id; resolve reads the first (semantics §1).
+LOOK_BACK = timedelta(days=8)
+FIND = """select distinct fact_id, received_at from raw.facts
+    where fact_id = any(string_to_array(%s, ',')) and source = %s and received_at between %s and %s"""
+
+
+def known_facts(
+    conn: psycopg.Connection, source: str, received_at: datetime, facts: Iterable[tuple[str, Fact]]
+) -> set[str]:
+    """Ids, of ``facts`` (id, fact), whose receipt now would say nothing new.
+
+    A fact first received before its own recorded time was quarantined as future (semantics §2); its first receipt
+    after that time counts, so it is not known yet.
+    """
+    recorded = {key: fact.recorded for key, fact in facts}
+    if not recorded:
+        return set()
+    rows = conn.execute(FIND, [",".join(recorded), source, received_at - LOOK_BACK, received_at + LOOK_BACK]).fetchall()
+    return {
+        key for key, earlier in rows if not _is_future(recorded[key], earlier) or _is_future(recorded[key], received_at)
+    }
+
+
+def _is_future(recorded: str | None, received_at: datetime) -> bool:
+    """Whether ``recorded`` is an instant after ``received_at``; a time without a zone is not judged here."""
+    if recorded is None or len(recorded) < len("2026-11-02T10:00Z"):
+        return False
+    try:
+        instant = datetime.fromisoformat(recorded)
+    except ValueError:
+        return False
+    return instant.tzinfo is not None and instant.astimezone(UTC) > received_at
