@@ -1,0 +1,80 @@
+"""``syncline twin``: serve the simulated network, write its configuration, score against its truth."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from syncline.home import project_root, state_home
+
+if TYPE_CHECKING:
+    from syncline.twin.server import Settings, Twin
+
+app = typer.Typer(help="The digital twin: a simulated network with real servers and a known truth.", no_args_is_help=True)
+
+
+@app.command()
+def seeds(folder: Annotated[Path | None, typer.Option(help="Default: the dbt project's seeds.")] = None) -> None:
+    """Write the demo network as configuration CSV files."""
+    from syncline.twin.seeds import write_seeds
+
+    for path in write_seeds(folder or project_root() / "dbt_project" / "seeds"):
+        typer.echo(path.name)
+
+
+@app.command()
+def serve(
+    dsn: Annotated[str, typer.Option(envvar="SYNCLINE_TWIN_DSN", help="Postgres database for the ERP's books.")],
+    env_file: Annotated[Path, typer.Option(help="Written with the connections of every server; mode 0600.")],
+    seed: int = 7,
+    hours: Annotated[float, typer.Option(help="Virtual hours of business.")] = 4.0,
+    rate: Annotated[float, typer.Option(help="Virtual seconds in a real second.", min=0.1, max=3600)] = 120.0,
+    events_per_hour: int = 400,
+    start: Annotated[str, typer.Option(help="Virtual start, ISO 8601 with a zone.")] = "2026-11-02T12:00:00+00:00",
+    port: Annotated[int, typer.Option(help="HTTP port; 0 is a free one.")] = 0,
+    sftp_port: int = 0,
+    files: Annotated[Path | None, typer.Option(help="Folder for the partners' roots.")] = None,
+    faults: Annotated[str, typer.Option(help="none | default, then ,name=rate …")] = "default",
+    truth_file: Annotated[Path | None, typer.Option(help="Write the truth here when stopping.")] = None,
+) -> None:
+    """Serve WMS, ERP, shop and SFTP until SIGTERM or Ctrl-C; prints one line when ready."""
+    import time
+
+    from syncline.clock import Clock
+    from syncline.twin.faults import Faults
+    from syncline.twin.schedule import Day
+    from syncline.twin.server import Settings
+
+    day = Day(seed=seed, start=datetime.fromisoformat(start), hours=hours, events_per_hour=events_per_hour)
+    clock = Clock(day.start, time.time(), rate)
+    where = files or state_home() / "twin"
+    settings = Settings(dsn, day, Faults.from_text(faults), clock, where, port, sftp_port)
+    asyncio.run(_serve(settings, env_file, truth_file))
+
+
+async def _serve(settings: Settings, path: Path, truth_file: Path | None) -> None:
+    from syncline.twin.env_file import write_env
+    from syncline.twin.server import running
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(settings) as twin:
+        write_env(path, twin.env)
+        typer.echo(f"twin ready: http 127.0.0.1:{twin.port}, sftp 127.0.0.1:{twin.sftp_port}, connections in {path}")
+        await _until(stop, twin)
+        if truth_file is not None:
+            truth_file.write_text(twin.truth(), encoding="utf-8")
+    path.unlink(missing_ok=True)
+
+
+async def _until(stop: asyncio.Event, twin: Twin) -> None:
+    """Wait for the signal, or for the simulation to break."""
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait([waiting, twin.simulation], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()

@@ -1,0 +1,144 @@
+"""What the owner of the stock posts: truth first, then the event its WMS tells, with the faults of telling."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from syncline.twin.ledger import Key, Ledger
+from syncline.twin.network import ITEMS, MEASURES, SITES, SKUS
+from syncline.twin.wms_log import WmsLog
+
+if TYPE_CHECKING:
+    from syncline.twin.faults import FaultCount, Faults
+    from syncline.twin.schedule import Day, Schedule
+
+COUNT_LINES_MAX = 40
+
+
+class Effect(NamedTuple):
+    """One true change that an event carries."""
+
+    item: str
+    measure: str
+    delta: int
+
+
+class Books:
+    """Ledger and WMS logs of all sites. A site without a WMS changes its truth and tells nobody."""
+
+    def __init__(self, day: Day, schedule: Schedule, faults: Faults, count: FaultCount) -> None:
+        self.ledger = Ledger()
+        self._day = day
+        self._schedule = schedule
+        self._faults = faults
+        self._count = count
+        self._rng = day.stream("telling")
+        self._transactions = 0
+        self.logs = {
+            site.location: WmsLog(
+                site.location, faults, count, day.stream(f"late/{site.location}"), day.stream(f"answers/{site.location}")
+            )
+            for site in SITES
+            if site.wms
+        }
+
+    def balance(self, location: str, item: str, measure: str) -> int:
+        return self.ledger.balance(Key(location, item, measure))
+
+    def pickable(self, location: str, item: str) -> int:
+        """Units that could leave now: on hand, neither damaged nor on hold."""
+        return (
+            self.balance(location, item, "on_hand")
+            - self.balance(location, item, "damaged")
+            - self.balance(location, item, "quarantined")
+        )
+
+    def transaction(self) -> str:
+        self._transactions += 1
+        return f"T-{self._transactions:06d}"
+
+    def open(self, at_ms: int) -> None:
+        """Opening stock of every key, and for sites with a WMS the opening counts of all four measures."""
+        rng = self._day.stream("opening")
+        top = {"A": 160, "B": 80, "C": 40}
+        for site in SITES:
+            for item in ITEMS:
+                on_hand = rng.randint(4, 12) if item.scarce else rng.randint(15, top[item.item_class])
+                damaged = rng.randint(1, 2) if rng.random() < 0.1 else 0
+                opening = {"on_hand": on_hand, "allocated": 0, "damaged": damaged, "quarantined": 0}
+                for measure in MEASURES:
+                    self.ledger.open(Key(site.location, item.sku, measure), at_ms, opening[measure])
+            for measure in MEASURES if site.wms else ():
+                for first in range(0, len(ITEMS), COUNT_LINES_MAX):
+                    skus = [item.sku for item in ITEMS[first : first + COUNT_LINES_MAX]]
+                    self.post_count(site.location, at_ms, measure, {sku: self.balance(site.location, sku, measure) for sku in skus})
+
+    def post(
+        self, location: str, at_ms: int, kind: str, lines: list[dict[str, Any]], effects: list[Effect], reason: str, **extra: Any
+    ) -> None:
+        """Post a movement event. ``lines`` get their ``line`` number here; ``effects`` is what truly happens."""
+        transaction_id = self.transaction()
+        numbered = [{"line": number, **line} for number, line in enumerate(lines, 1)]
+        log = self.logs.get(location)
+        if log is None:
+            self._apply(location, at_ms, effects, reason)
+            return
+        self._tell_garbled(log, at_ms, kind, transaction_id, numbered, extra)
+        if self._faults.unknown_sku and self._rng.random() < self._faults.unknown_sku:
+            numbered = [{**line, "sku": SKUS[line["sku"]].alias} for line in numbered]
+            self._count.add("unknown_sku")
+        posted = log.append(at_ms, kind, transaction_id, numbered, **extra)
+        self._apply(location, posted.posted_ms, effects, reason)
+        # A late event is not retried: the retry would be heard first and carry the event to its own, later time.
+        if posted.visible_ms == posted.posted_ms and effects:
+            self._tell_again(log, posted.posted_ms, kind, transaction_id, numbered, extra)
+
+    def post_count(self, location: str, at_ms: int, measure: str, counted: dict[str, int], reason: str = "count") -> None:
+        """Post a count; a difference to the books is booked to the truth at the same instant. Never retried:
+        a balance told again at a later time would be another, wrong statement."""
+        lines = [
+            {"line": number, "sku": sku, "uom": "EA", "counted": quantity, "measure": measure}
+            for number, (sku, quantity) in enumerate(counted.items(), 1)
+        ]
+        effects = [Effect(sku, measure, quantity - self.balance(location, sku, measure)) for sku, quantity in counted.items()]
+        log = self.logs.get(location)
+        if log is not None:
+            at_ms = log.append(at_ms, "inventory.adjusted", self.transaction(), lines, mode="count").posted_ms
+        self._apply(location, at_ms, [effect for effect in effects if effect.delta], reason)
+
+    def _apply(self, location: str, at_ms: int, effects: list[Effect], reason: str) -> None:
+        for effect in effects:
+            self.ledger.post(Key(location, effect.item, effect.measure), at_ms, effect.delta, reason)
+
+    def _tell_garbled(
+        self, log: WmsLog, at_ms: int, kind: str, transaction_id: str, lines: list[dict[str, Any]], extra: dict[str, Any]
+    ) -> None:
+        """A record that breaks the contract, in front of the right one."""
+        if self._faults.broken_record and self._rng.random() < self._faults.broken_record:
+            broken = copy.deepcopy(lines)
+            name = "delta" if "delta" in broken[0] else "quantity"
+            broken[0][name] = f"{broken[0][name]}x"
+            log.append(at_ms, kind, transaction_id, broken, may_be_late=False, **extra)
+            self._count.add("broken_record")
+        if self._faults.unknown_type and self._rng.random() < self._faults.unknown_type:
+            log.append(at_ms, "inventory.vanished", transaction_id, copy.deepcopy(lines), may_be_late=False, **extra)
+            self._count.add("unknown_type")
+
+    def _tell_again(
+        self, log: WmsLog, posted_ms: int, kind: str, transaction_id: str, lines: list[dict[str, Any]], extra: dict[str, Any]
+    ) -> None:
+        again, conflict = self._rng.random() < self._faults.retry, self._rng.random() < self._faults.key_conflict
+        delay_s = self._rng.randint(self._faults.retry_delay_min_s, self._faults.retry_delay_max_s)
+        at_ms = posted_ms + delay_s * 1000
+        if not (again or conflict) or at_ms > self._day.end_ms + self._day.grace_s * 1000:
+            return
+        told = copy.deepcopy(lines)
+        if conflict:
+            told[0]["delta" if "delta" in told[0] else "quantity"] += 1
+        self._count.add("key_conflict" if conflict else "retry")
+        self._schedule.at(at_ms, lambda now_ms: _discard(log.append(now_ms, kind, transaction_id, told, **extra)))
+
+
+def _discard(_: object) -> None:
+    """A scheduled action returns nothing."""

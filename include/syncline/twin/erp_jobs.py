@@ -1,0 +1,58 @@
+"""The ERP's own background jobs: they lock rows of the balances in their own order and hold them for a while."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from syncline.twin.erp_books import ErpBooks
+    from syncline.twin.faults import FaultCount, Faults
+
+ROWS_MAX = 12
+TOUCH = "update erp.balances set job_runs = job_runs + 1 where item = %s and location = %s"
+
+
+class ErpJobs:
+    """One thread that runs job after job until stopped. A job changes no quantity, only who must wait for whom."""
+
+    def __init__(self, dsn: str, books: ErpBooks, faults: Faults, count: FaultCount, rng: Random, now_ms: Callable[[], int]) -> None:
+        self._dsn, self._books, self._faults, self._count, self._rng, self._now_ms = dsn, books, faults, count, rng, now_ms
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="erp-jobs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        if self._faults.row_lock_jobs_per_min <= 0:
+            return
+        with psycopg.connect(self._dsn) as conn:
+            keys = conn.execute("select item, location from erp.balances order by item, location").fetchall()
+            conn.commit()
+            while not self._stop.wait(self._rng.expovariate(self._faults.row_lock_jobs_per_min) * 60):
+                self.run_job(conn, self._rng.sample(keys, self._rng.randint(2, min(ROWS_MAX, len(keys)))))
+
+    def run_job(self, conn: psycopg.Connection, keys: list[tuple[str, str]]) -> None:  # type: ignore[type-arg]
+        """Lock the rows one after the other in the given order, pausing in between, then let go."""
+        self._count.add("row_lock_job")
+        pause_s = self._faults.row_lock_hold_real_s / len(keys)
+        try:
+            for item, location in keys:
+                conn.execute(TOUCH, (item, location))
+                if self._stop.wait(pause_s):
+                    break
+            conn.commit()
+        except psycopg.errors.DeadlockDetected as error:
+            # The job was the victim: it gives way and comes again some other time.
+            conn.rollback()
+            self._books.note_lock_failure("job", error.sqlstate or "", self._now_ms())

@@ -1,0 +1,108 @@
+"""What a 3PL drops into its inbox, when, and how carelessly."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from syncline.twin import x12_846
+from syncline.twin.ledger import Key
+from syncline.twin.x12_846 import Advice
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from syncline.twin.network import Partner
+    from syncline.twin.world import World
+
+FOLDERS = ("inbox", "processing", "archive", "refused")
+SEND_AFTER_S = (20, 240)
+STALE_BY_S = (1800, 14_400)
+
+
+class PartnerFiles:
+    """The uploader of one partner: a file every ``every_s``, and a last one when all business is settled."""
+
+    def __init__(self, partner: Partner, world: World, root: Path) -> None:
+        self._partner, self._world, self._root = partner, world, root
+        self._rng = world.day.stream(f"files/{partner.source}")
+        self._control = 0
+        for folder in FOLDERS:
+            # Files of an earlier world would be lies in this one.
+            shutil.rmtree(root / folder, ignore_errors=True)
+            (root / folder).mkdir(parents=True)
+
+    def start(self) -> None:
+        """Schedule every file of the day. The opening and the final one are cut and sent without a fault."""
+        day, schedule = self._world.day, self._world.schedule
+        schedule.at(day.start_ms, lambda now_ms: self._send(self._advice(now_ms, now_ms, has_time=True)))
+        for cut_ms in range(day.start_ms + self._partner.every_s * 1000, day.end_ms, self._partner.every_s * 1000):
+            schedule.at(cut_ms, self._cut)
+        schedule.at(self.final_ms, lambda now_ms: self._send(self._advice(now_ms, now_ms, has_time=True)))
+
+    @property
+    def final_ms(self) -> int:
+        """After the last posting by more than any clock skew, so that the last file is provably the newest word."""
+        day = self._world.day
+        return day.end_ms + (day.grace_s + self._world.faults.late_max_s + 240) * 1000
+
+    def _cut(self, at_ms: int) -> None:
+        faults, has_time, as_of_ms = self._world.faults, True, at_ms
+        send_ms = at_ms + self._rng.randint(*SEND_AFTER_S) * 1000
+        stale, date_only = self._rng.random() < faults.stale_file, self._rng.random() < faults.date_only
+        stale_ms = max(self._world.day.start_ms, at_ms - self._rng.randint(*STALE_BY_S) * 1000)
+        if self._partner.files_stale and stale:
+            as_of_ms = stale_ms
+            self._world.count.add("stale_file")
+        elif self._partner.files_stale and date_only:
+            has_time = False
+            self._world.count.add("date_only")
+        advice = self._advice(send_ms, as_of_ms, has_time=has_time)
+        content = self._content(advice)
+        self._world.schedule.at(send_ms, lambda now_ms: self._deliver(now_ms, advice.file_name, content))
+
+    def _advice(self, sent_ms: int, as_of_ms: int, *, has_time: bool) -> Advice:
+        self._control += 1
+        return Advice(self._partner, self._control, sent_ms, as_of_ms, has_time)
+
+    def _content(self, advice: Advice) -> bytes:
+        ledger, location = self._world.books.ledger, self._partner.location
+        return x12_846.write(advice, lambda item, measure: ledger.balance_at(Key(location, item, measure), advice.as_of_ms))
+
+    def _send(self, advice: Advice) -> None:
+        self._put(advice.file_name, self._content(advice))
+
+    def _deliver(self, at_ms: int, name: str, content: bytes) -> None:
+        faults, schedule, count = self._world.faults, self._world.schedule, self._world.count
+        if self._rng.random() < faults.junk_file:
+            self._put(f"junk_{name}", self._rng.randbytes(4096))
+            count.add("junk_file")
+        if self._rng.random() < faults.empty_file:
+            self._put(f"empty_{name}", b"")
+            count.add("empty_file")
+        if self._rng.random() < faults.half_written:
+            half = content[: len(content) * self._rng.randint(20, 90) // 100]
+            # Straight to the final name, the tmp-and-rename left out: who claims it now has half a file.
+            (self._root / "inbox" / name).write_bytes(half)
+            count.add("half_written")
+            schedule.at(at_ms + faults.half_written_s * 1000, lambda _: self._complete(name, half, content))
+        else:
+            self._put(name, content)
+        if self._rng.random() < faults.file_twice:
+            count.add("file_twice")
+            again_ms = at_ms + (faults.half_written_s + self._rng.randint(30, 300)) * 1000
+            schedule.at(again_ms, lambda _: self._put(f"again_{name}", content))
+
+    def _complete(self, name: str, half: bytes, content: bytes) -> None:
+        """Finish the upload in place; when somebody took the half away, upload the whole under another name."""
+        try:
+            with (self._root / "inbox" / name).open("r+b") as stream:
+                stream.seek(len(half))
+                stream.write(content[len(half) :])
+        except FileNotFoundError:
+            self._put(f"retry_{name}", content)
+
+    def _put(self, name: str, content: bytes) -> None:
+        inbox = self._root / "inbox"
+        (inbox / f"{name}.tmp").write_bytes(content)
+        (inbox / f"{name}.tmp").rename(inbox / name)

@@ -1,0 +1,58 @@
+"""The simulated network as a whole: opening, business, and what it shows to the servers."""
+
+from __future__ import annotations
+
+from syncline.twin.books import Books
+from syncline.twin.faults import FaultCount, Faults
+from syncline.twin.floor import Floor
+from syncline.twin.network import ITEMS, SAFETY_STOCK, SITES
+from syncline.twin.orders import Orders
+from syncline.twin.schedule import Day, Schedule
+from syncline.twin.shop_book import ShopBook
+
+ORDER_SHARE = 0.2  # of the events; an order makes about three: allocation, pick, shipment
+FLOOR_SHARE = 0.4
+STALE_OPENING_RATE = 0.25
+
+
+class World:
+    """Advance it to an instant; everything else follows from the seed and from what the shop is told meanwhile."""
+
+    def __init__(self, day: Day, faults: Faults) -> None:
+        self.day = day
+        self.faults = faults
+        self.count = FaultCount()
+        self.schedule = Schedule(day.start_ms)
+        self.books = Books(day, self.schedule, faults, self.count)
+        self.shop = ShopBook()
+        self.orders = Orders(day, self.schedule, self.books, self.shop)
+        self.erp_opening: dict[tuple[str, str], int] = {}
+        self.books.open(day.start_ms)
+        self._open_targets()
+        self.orders.start(day.events_per_hour * ORDER_SHARE)
+        shares = sum(site.demand_share for site in SITES)
+        for site in SITES:
+            per_hour = day.events_per_hour * FLOOR_SHARE * site.demand_share / shares
+            Floor(site.location, day, self.schedule, self.books).start(per_hour)
+
+    def advance(self, to_ms: int) -> None:
+        self.schedule.advance(to_ms)
+
+    def is_quiet(self, now_ms: int) -> bool:
+        """Business is over, nothing is scheduled any more and everything posted is visible."""
+        return (
+            now_ms > self.day.end_ms
+            and self.schedule.is_empty
+            and all(log.last_visible_ms <= now_ms for log in self.books.logs.values())
+        )
+
+    def _open_targets(self) -> None:
+        """ERP and shop start with last night's numbers: some are off by a few units."""
+        rng = self.day.stream("targets")
+        for site in SITES:
+            for item in ITEMS:
+                on_hand = self.books.balance(site.location, item.sku, "on_hand")
+                available = self.orders.sellable(site.location, item.sku) - SAFETY_STOCK[item.item_class]
+                errors = [rng.randint(-4, 4) if rng.random() < STALE_OPENING_RATE else 0 for _ in range(2)]
+                self.erp_opening[item.sku, site.location] = max(0, on_hand + errors[0])
+                self.shop.open(item.sku, site.location, max(0, available + errors[1]), self.day.start_ms)

@@ -1,0 +1,66 @@
+"""Write an X12 846 (004010) inventory advice as a partner would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from syncline.twin.network import EDI_CODES, ITEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from syncline.twin.network import Partner
+
+RECEIVER_ID = "SYNCLINE"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One 846: its control number, when it was sent and the instant its quantities are of.
+
+    ``has_time`` False writes the as-of as a date only: the whole local day.
+    """
+
+    partner: Partner
+    control: int
+    sent_ms: int
+    as_of_ms: int
+    has_time: bool
+
+    @property
+    def reference(self) -> str:
+        return f"{self.partner.warehouse_ref}-{self.control:06d}"
+
+    @property
+    def file_name(self) -> str:
+        return f"846_{self.partner.warehouse_ref}_{self.control:06d}.edi"
+
+
+def write(advice: Advice, quantity_of: Callable[[str, str], int]) -> bytes:
+    """The interchange; ``quantity_of(item, measure)`` gives units at the as-of. Zero is written, never left out."""
+    zone = ZoneInfo(advice.partner.timezone)
+    sent = datetime.fromtimestamp(advice.sent_ms / 1000, UTC).astimezone(zone)
+    as_of = datetime.fromtimestamp(advice.as_of_ms / 1000, UTC).astimezone(zone)
+    time = [f"{as_of:%H%M}"] if advice.has_time else []
+    control = f"{advice.control:09d}"
+    body = [
+        ["ST", "846", "0001"],
+        ["BIA", "00", "SI", advice.reference, f"{as_of:%Y%m%d}", *time],
+        ["N1", "WH", "", "92", advice.partner.warehouse_ref],
+    ]
+    for number, item in enumerate(ITEMS, 1):
+        body.append(["LIN", str(number), "SK", advice.partner.item_ref(item)])
+        body += [["QTY", code, str(quantity_of(item.sku, measure)), "EA"] for measure, code in EDI_CODES.items()]
+    body.append(["CTT", str(len(ITEMS))])
+    body.append(["SE", str(len(body) + 1), "0001"])
+    sender = advice.partner.sender_id
+    head = [
+        ["ISA", "00", " " * 10, "00", " " * 10, "ZZ", f"{sender:<15}", "ZZ", f"{RECEIVER_ID:<15}", f"{sent:%y%m%d}", f"{sent:%H%M}",
+         "U", "00401", control, "0", "P", ">"],
+        ["GS", "IB", sender, RECEIVER_ID, f"{sent:%Y%m%d}", f"{sent:%H%M}", str(advice.control), "X", "004010"],
+    ]  # fmt: skip
+    tail = [["GE", "1", str(advice.control)], ["IEA", "1", control]]
+    return "".join("*".join(segment) + "~\n" for segment in head + body + tail).encode("ascii")
