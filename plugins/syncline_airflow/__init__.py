@@ -1,0 +1,1 @@
+"""Airflow-facing code: connections, retries, schedules, DAG factories. Decisions and partners live in ``syncline``."""

@@ -1,0 +1,71 @@
+"""Factory of the ``push_<target>`` DAGs: one entry of the registry, one DAG, one task."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk import DAG, task
+
+from syncline_airflow.schedules import OUTBOX, READINGS, asset_or_every, dag_defaults
+from syncline_airflow.tags import Tag
+
+if TYPE_CHECKING:
+    from syncline.registry import Target
+
+TIMEOUT = timedelta(minutes=5)
+DOC = """
+### Correct {name}
+
+Reads the change list of `{name}`, settles what it proves, sends the due corrections of `ops.outbox` and reads
+again. The attempt is stored before the call and a retry sends the same id, so killing or clearing this task at any
+moment changes the target once at most. Skipped when there was nothing to send and nothing new to think about.
+
+**When red:** `{name}` is down or broke its contract; the log's last line says which. Nothing is lost: unknown
+outcomes are proven or sent again by the next run.
+"""
+
+
+def build_push(target: Target) -> DAG:
+    """The DAG that corrects ``target``: after every release, and every ``poll_every_s`` real seconds."""
+    with DAG(
+        dag_id=f"push_{target.name}",
+        description=f"Read {target.name} and send it the due corrections",
+        schedule=asset_or_every([OUTBOX], target.poll_every_s),
+        doc_md=DOC.format(name=target.name),
+        **dag_defaults(Tag.PUSH, Tag.STOPS_ONE_PARTNER, timeout=TIMEOUT),
+    ) as dag:
+
+        @task(outlets=[READINGS])
+        def push() -> dict[str, int]:
+            """Read, send, read; skipped when nothing moved."""
+            from airflow.sdk import get_current_context
+            from airflow.sdk.exceptions import AirflowSkipException
+
+            counts = push_once(target.name, worker=str(get_current_context()["run_id"]))
+            if not any(counts.values()):
+                raise AirflowSkipException(f"{target.name}: nothing moved")
+            return counts
+
+        push()
+    return dag
+
+
+def push_once(name: str, worker: str) -> dict[str, int]:
+    """Push the target ``name`` once; the counts of its run. ``worker`` holds the leases."""
+    from syncline.clock import clock_from_env
+    from syncline.registry import load_registry
+    from syncline.targets.cycle import run_push
+    from syncline.targets.erp.client import ErpClient
+    from syncline.targets.policy import TargetPolicy
+    from syncline.targets.shop.client import ShopClient
+    from syncline_airflow.connections import connection, warehouse
+
+    target = load_registry().target(name)
+    reached = connection(target.conn_id)
+    policy = TargetPolicy.of(target)
+    kinds = {"erp_api": ErpClient, "shop_api": ShopClient}
+    client = kinds[target.kind](reached.base_url(), reached.password, policy)
+    with closing(client), warehouse("publisher") as publisher:
+        return run_push(publisher, client, policy, clock_from_env(), worker)

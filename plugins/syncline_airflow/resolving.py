@@ -1,0 +1,63 @@
+"""Task bodies of ``resolve`` and ``marts``: open the right role's connection, call one function of the product."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+def open_batch() -> int:
+    """Number of the batch to work on: the unfinished one, else a new one.
+
+    Raises:
+        AirflowSkipException: nothing is pending.
+    """
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from syncline import resolve
+    from syncline.clock import clock_from_env
+    from syncline_airflow.connections import warehouse
+
+    with warehouse("transformer") as transformer:
+        batch = resolve.open_batch(transformer, clock_from_env().now())
+    if batch is None:
+        raise AirflowSkipException("nothing is pending")
+    return batch.batch_id
+
+
+def build(batch_id: int) -> int:
+    """Decide the batch with one dbt build; returns its number for the next task."""
+    from syncline import resolve
+    from syncline_airflow.connections import connection, warehouse
+
+    with warehouse("transformer") as transformer:
+        resolve.build(transformer, connection("warehouse_transformer"), batch_id)
+    return batch_id
+
+
+def gate(batch_id: int) -> int:
+    """Let Great Expectations judge the candidates; a critical failure holds the batch and fails the task."""
+    from syncline import gate as gates
+    from syncline_airflow.connections import connection, warehouse
+
+    with warehouse("publisher") as publisher:
+        gates.check(connection("warehouse_publisher").postgres_dsn("+psycopg2"), publisher, batch_id)
+    return batch_id
+
+
+def release(batch_id: int) -> dict[str, int]:
+    """Write corrections and watermark in one transaction; the counts of the release."""
+    from syncline import outbox
+    from syncline.clock import clock_from_env
+    from syncline_airflow.connections import warehouse
+
+    with warehouse("publisher") as publisher:
+        released = outbox.release(publisher, batch_id, clock_from_env().now())
+    return {name: value for name, value in dataclasses.asdict(released).items() if isinstance(value, int)}
+
+
+def build_marts() -> None:
+    """Build the reporting models."""
+    from syncline import resolve
+    from syncline_airflow.connections import connection
+
+    resolve.build_marts(connection("warehouse_transformer"))

@@ -1,0 +1,118 @@
+"""What every DAG must hold to, and the orderings that protect data."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+
+from syncline.registry import load_registry
+
+ROOT = Path(__file__).parents[2]
+REGISTRY = load_registry(ROOT / "dags" / "registry.yml")
+EXPECTED = {
+    *(f"ingest_{source.name}" for source in REGISTRY.sources if source.enabled),
+    *(f"push_{target.name}" for target in REGISTRY.targets if target.enabled),
+    "resolve",
+    "marts",
+}
+
+
+@pytest.fixture(params=sorted(EXPECTED))
+def one_dag(request: pytest.FixtureRequest, dag_bag: DagBag) -> DAG:
+    return dag_bag.dags[request.param]
+
+
+def test_every_file_imports_and_the_factories_build_what_the_registry_says(dag_bag: DagBag) -> None:
+    assert dag_bag.import_errors == {}
+    assert set(dag_bag.dags) == EXPECTED
+
+
+def test_one_run_at_a_time_and_no_catching_up(one_dag: DAG) -> None:
+    assert one_dag.max_active_runs == 1
+    assert one_dag.catchup is False
+    assert one_dag.dagrun_timeout is not None
+
+
+def test_on_call_finds_an_explanation(one_dag: DAG) -> None:
+    assert one_dag.doc_md is not None
+    assert "When red" in one_dag.doc_md or "when red" in one_dag.doc_md
+    assert one_dag.description
+    steps = [tag for tag in one_dag.tags if tag.startswith("step:")]
+    impacts = [tag for tag in one_dag.tags if tag.startswith("impact:")]
+    assert (len(steps), len(impacts)) == (1, 1)
+
+
+def test_every_task_ends_is_retried_and_says_why_it_failed(one_dag: DAG) -> None:
+    for task in one_dag.tasks:
+        assert task.owner == "syncline"
+        assert task.retries >= 1
+        assert task.retry_policy is not None
+        assert timedelta(0) < task.execution_timeout <= timedelta(minutes=15)
+        assert task.execution_timeout < one_dag.dagrun_timeout
+        assert [callback.__name__ for callback in task.on_failure_callback] == ["log_failure"]
+        assert task.trigger_rule == "all_success"
+
+
+def test_nothing_is_released_before_it_is_built_and_judged(dag_bag: DagBag) -> None:
+    resolve = dag_bag.dags["resolve"]
+    order = ["open_batch", "build", "gate", "release"]
+    assert {task.task_id for task in resolve.tasks} == set(order)
+    for before, after in zip(order, order[1:], strict=False):
+        assert resolve.get_task(after).upstream_task_ids == {before}
+
+
+def test_dbt_writes_one_batch_at_a_time(dag_bag: DagBag) -> None:
+    pools = {
+        dag_id: {task.task_id: task.pool for task in dag_bag.dags[dag_id].tasks} for dag_id in ("resolve", "marts")
+    }
+    assert pools["resolve"]["build"] == pools["marts"]["build"] == "dbt_write"
+
+
+def test_every_hint_has_a_clock_behind_it(one_dag: DAG) -> None:
+    from airflow.sdk import AssetOrTimeSchedule, DeltaTriggerTimetable
+
+    timetable = one_dag.timetable
+    clock = timetable.timetable if isinstance(timetable, AssetOrTimeSchedule) else timetable
+    assert isinstance(clock, DeltaTriggerTimetable)
+
+
+def test_assets_connect_the_steps(dag_bag: DagBag) -> None:
+    def outlets(dag_id: str) -> set[str]:
+        return {asset.uri for task in dag_bag.dags[dag_id].tasks for asset in task.outlets}
+
+    def wakes(dag_id: str) -> set[str]:
+        return {asset.uri for asset in dag_bag.dags[dag_id].timetable.asset_condition.objects}
+
+    for source in REGISTRY.sources:
+        assert outlets(f"ingest_{source.name}") == {"syncline://raw/loads"}
+    for target in REGISTRY.targets:
+        assert wakes(f"push_{target.name}") == outlets("resolve") == {"syncline://ops/outbox"}
+        assert outlets(f"push_{target.name}") == {"syncline://ops/readings"}
+    assert wakes("resolve") == {"syncline://raw/loads", "syncline://ops/readings"}
+
+
+def test_parsing_a_dag_file_imports_nothing_heavy() -> None:
+    """Airflow parses each file again for every task: seconds here are seconds of every task."""
+    code = (
+        "import sys, runpy\n"
+        "import airflow.sdk\n"
+        "before = set(sys.modules)\n"
+        "import resolve, ingest, push, marts\n"
+        "new = set(sys.modules) - before\n"
+        "print(sorted({name.partition('.')[0] for name in new} &"
+        " {'pandas', 'dbt', 'great_expectations', 'requests', 'paramiko', 'fastapi'}))"
+    )
+    path = [str(ROOT / "dags"), str(ROOT / "plugins")]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {path!r}\n{code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]"
