@@ -1,0 +1,37 @@
+{#-
+  Incremental strategies that write only what differs. dbt's Postgres merge rewrites every matched row, changed
+  or not: bloat, and false changes for whoever compares.
+-#}
+{% macro upsert_changed(target, source, unique_key, columns, untracked) -%}
+  {%- set keys = [unique_key] if unique_key is string else unique_key -%}
+  {%- set tracked = columns | reject('in', keys + untracked) | list -%}
+  {%- set updated = columns | reject('in', keys) | list -%}
+  insert into {{ target }} as t ({{ columns | join(', ') }})
+  select {{ columns | join(', ') }} from {{ source }}
+  on conflict ({{ keys | join(', ') }}) do
+  {%- if tracked %} update set
+    {% for column in updated %}{{ column }} = excluded.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+  where ({% for column in tracked %}t.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+    is distinct from ({% for column in tracked %}excluded.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+  {%- else %} nothing{% endif %}
+{%- endmacro %}
+
+{% macro get_incremental_upsert_changed_sql(arg_dict) %}
+  {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+  {{ upsert_changed(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], columns, ['batch_id']) }}
+{% endmacro %}
+
+{#- Rows of the touched cells become exactly the new ones; rows of other cells are not read. -#}
+{% macro get_incremental_replace_cells_sql(arg_dict) %}
+  {%- set target = arg_dict['target_relation'] -%}
+  {%- set temp = arg_dict['temp_relation'] -%}
+  {%- set keys = [arg_dict['unique_key']] if arg_dict['unique_key'] is string else arg_dict['unique_key'] -%}
+  {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+  delete from {{ target }} as t
+  using {{ ref('int_touched_cells') }} as c
+  where t.item = c.item and t.location = c.location and t.measure = c.measure
+    and not exists (
+      select from {{ temp }} as s where {% for key in keys %}s.{{ key }} = t.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+    );
+  {{ upsert_changed(target, temp, keys, columns, ['batch_id']) }}
+{% endmacro %}

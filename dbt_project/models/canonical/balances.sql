@@ -1,0 +1,63 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_cells',
+    unique_key=['item', 'location', 'measure', 'lot'],
+    on_schema_change='fail',
+) }}
+
+-- The balance of every stock key with its bounds (semantics §5).
+
+with totals as (
+  select item, location, measure, key_lot, sum(delta)::bigint as total
+  from {{ ref('int_movements') }}
+  group by item, location, measure, key_lot
+),
+
+keys as (
+  select item, location, measure, key_lot from totals
+  union
+  select item, location, measure, key_lot from {{ ref('int_statements') }} where is_applied
+),
+
+bases as (
+  select s.*, p.total as inside
+  from {{ ref('int_statements') }} as s
+  inner join {{ ref('int_comparisons') }} as c on s.fact_id = c.fact_id
+  inner join {{ ref('int_positions') }} as p
+    on s.fact_id = p.statement and c.kstar_size = p.size and c.kstar_members is not distinct from p.members
+  where s.is_base
+),
+
+-- The base and every applied balance that is not provably before it, over all their positions.
+witnesses as (
+  select
+    b.item, b.location, b.measure, b.key_lot,
+    min(r.report + coalesce(t.total, 0) - case when p.is_capped then p.total_in + p.open_up else p.total end)::bigint as lo,
+    max(r.report + coalesce(t.total, 0) - case when p.is_capped then p.total_in + p.open_down else p.total end)::bigint as hi
+  from bases as b
+  inner join {{ ref('int_statements') }} as a
+    on b.item = a.item and b.location = a.location and b.measure = a.measure and b.key_lot = a.key_lot
+    and a.is_applied and (a.fact_id = b.fact_id or not {{ provably_before('a', 'b') }})
+  inner join {{ ref('int_positions') }} as p on a.fact_id = p.statement
+  cross join lateral unnest(a.quantities) as r (report)
+  left join totals as t on b.item = t.item and b.location = t.location and b.measure = t.measure and b.key_lot = t.key_lot
+  group by b.item, b.location, b.measure, b.key_lot
+)
+
+select
+  k.item,
+  k.location,
+  k.measure,
+  k.key_lot as lot,
+  (coalesce(b.quantity, 0) + coalesce(t.total, 0) - coalesce(b.inside, 0))::bigint as quantity,
+  w.lo as quantity_lo,
+  w.hi as quantity_hi,
+  w.lo is distinct from w.hi or b.fact_id is null as is_ambiguous,
+  b.fact_id as base_fact,
+  b.rec_from as base_from,
+  b.rec_to as base_to,
+  {{ current_batch_id() }} as batch_id
+from keys as k
+left join totals as t on k.item = t.item and k.location = t.location and k.measure = t.measure and k.key_lot = t.key_lot
+left join bases as b on k.item = b.item and k.location = b.location and k.measure = b.measure and k.key_lot = b.key_lot
+left join witnesses as w on k.item = w.item and k.location = w.location and k.measure = w.measure and k.key_lot = w.key_lot

@@ -1,0 +1,145 @@
+{{ config(materialized='table') }}
+
+-- What each target should show against what it showed last (semantics §8, §9), for the keys of this batch and of the
+-- queue. The gate judges these rows; the release turns them into the outbox.
+
+with stock as (
+  select item, location from {{ ref('int_touched_cells') }}
+  union
+  select item, location from {{ source('ops', 'correction_queue') }}
+),
+
+wanted_keys as (
+  select 'erp' as target, s.item, s.location from stock as s
+  union
+  select c.channel, s.item, s.location
+  from stock as s
+  inner join {{ source('ops', 'current_channel_rules') }} as c on s.location = c.location or c.location = '*'
+),
+
+-- A lot-grained measure is summed: targets keep one number for an item at a location.
+balances as (
+  select
+    b.item, b.location, b.measure,
+    sum(b.quantity)::bigint as quantity,
+    sum(b.quantity_lo)::bigint as quantity_lo,
+    bool_and(b.base_fact is not null) as has_base
+  from {{ ref('balances') }} as b
+  inner join stock as s on b.item = s.item and b.location = s.location
+  group by b.item, b.location, b.measure
+),
+
+stock_numbers as (
+  select
+    item, location,
+    max(quantity) filter (where measure = 'on_hand') as on_hand,
+    max(quantity_lo) filter (where measure = 'on_hand') as on_hand_lo,
+    coalesce(bool_or(has_base) filter (where measure = 'on_hand'), false) as has_base,
+    coalesce(max(quantity) filter (where measure = 'consigned'), 0) as consigned,
+    coalesce(sum(quantity) filter (where measure in ('damaged', 'quarantined', 'consigned', 'allocated')), 0)::bigint as not_sellable
+  from balances
+  group by item, location
+),
+
+conflicts as (
+  select distinct d.item, d.location
+  from {{ ref('int_dispositions') }} as d
+  inner join stock as s on d.item = s.item and d.location = s.location
+  where d.disposition = 'conflict'
+),
+
+rules as (
+  select distinct on (k.target, k.item, k.location) k.target, k.item, k.location, r.safety_stock, r.confidence
+  from wanted_keys as k
+  inner join {{ source('ops', 'current_items') }} as i on k.item = i.item
+  inner join {{ source('ops', 'current_channel_rules') }} as r
+    on k.target = r.channel and (r.location = k.location or r.location = '*') and (r.item_class = i.item_class or r.item_class = '*')
+  order by k.target asc, k.item asc, k.location asc, r.location = '*' asc, r.item_class = '*' asc
+),
+
+-- Orders a channel took and the owner has not told yet: neither by the event itself, nor by a statement of what is
+-- allocated that its source had posted after the order. Their stock is spoken for.
+in_flight as (
+  select c.target, c.item, c.location, sum(-c.delta)::bigint as units
+  from {{ source('ops', 'target_changes') }} as c
+  inner join stock as s on c.item = s.item and c.location = s.location
+  where c.kind = 'order'
+    and not exists (
+      select from {{ ref('stg_facts') }} as f
+      inner join {{ ref('int_dispositions') }} as d on f.fact_id = d.fact_id
+      where f.event_key = c.event_key and f.location = c.location and f.measure = 'allocated'
+        and d.disposition in ('applied', 'absorbed', 'duplicate')
+    )
+    and not exists (
+      select from {{ ref('int_dispositions') }} as d
+      inner join {{ ref('stg_facts') }} as f on d.fact_id = f.fact_id
+      inner join {{ source('ops', 'current_sources') }} as src on f.source = src.source
+      where d.item = c.item and d.location = c.location and d.measure = 'allocated'
+        and d.disposition = 'applied' and d.kind = 'balance'
+        and f.said_from - make_interval(secs => src.clock_skew_s + src.lag_s) >= c.changed_at
+    )
+  group by c.target, c.item, c.location
+),
+
+readings as (
+  select distinct on (r.target, r.item, r.location) r.*
+  from {{ source('ops', 'target_readings') }} as r
+  inner join stock as s on r.item = s.item and r.location = s.location
+  order by r.target asc, r.item asc, r.location asc, r.reading_no desc
+),
+
+wanted as (
+  select
+    k.target, k.item, k.location,
+    coalesce(f.units, 0) as in_flight,
+    n.has_base,
+    case when k.target = 'erp' then n.on_hand - n.consigned
+      else greatest(
+        0,
+        case when r.confidence = 'low bound' then coalesce(n.on_hand_lo, 0) else n.on_hand end
+        - n.not_sellable - coalesce(f.units, 0) - r.safety_stock
+      )
+    end as wanted
+  from wanted_keys as k
+  inner join stock_numbers as n on k.item = n.item and k.location = n.location
+  left join rules as r on k.target = r.target and k.item = r.item and k.location = r.location
+  left join in_flight as f on k.target = f.target and k.item = f.item and k.location = f.location
+  where n.on_hand is not null and (k.target = 'erp' or r.target is not null)
+)
+
+select
+  {{ current_batch_id() }} as batch_id,
+  w.target,
+  w.item,
+  w.location,
+  i.item_class,
+  w.wanted::bigint as wanted,
+  g.quantity as shown,
+  g.reading_no,
+  g.version as expected_version,
+  w.in_flight::bigint as in_flight,
+  coalesce(w.wanted - g.quantity, 0)::bigint as delta,
+  case when w.target = 'erp' then 'delta' else 'set' end as kind,
+  tolerance.units_max,
+  case
+    when c.item is not null then 'conflict'
+    when not w.has_base then 'without base'
+    when w.wanted < 0 then 'negative'
+    when g.reading_no is null then 'no reading'
+  end as hold_reason,
+  exists (
+    select from {{ source('ops', 'outbox') }} as o
+    where o.target = w.target and o.item = w.item and o.location = w.location
+      and o.state in ('pending', 'held', 'sent', 'unknown', 'rejected')
+  ) as is_open
+from wanted as w
+inner join {{ source('ops', 'current_items') }} as i on w.item = i.item
+left join readings as g on w.target = g.target and w.item = g.item and w.location = g.location
+left join conflicts as c on w.item = c.item and w.location = c.location
+left join lateral (
+  select t.units_max
+  from {{ source('ops', 'current_tolerances') }} as t
+  where t.target = w.target and (t.item_class = i.item_class or t.item_class = '*')
+  order by t.item_class = '*'
+  limit 1
+) as tolerance on true

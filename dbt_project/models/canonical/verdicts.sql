@@ -1,0 +1,27 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_cells',
+    unique_key='fact_id',
+    on_schema_change='fail',
+) }}
+
+-- The verdict on every balance statement, also from observers (semantics §6).
+
+select
+  s.fact_id,
+  s.item,
+  s.location,
+  s.measure,
+  s.key_lot as lot,
+  s.source,
+  s.quantity as reported,
+  s.rec_from as reported_from,
+  s.rec_to as reported_to,
+  c.verdict,
+  c.is_decided,
+  c.variances,
+  c.reason,
+  c.compared_to,
+  {{ current_batch_id() }} as batch_id
+from {{ ref('int_statements') }} as s
+inner join {{ ref('int_comparisons') }} as c on s.fact_id = c.fact_id

@@ -1,0 +1,65 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='upsert_changed',
+    unique_key='fact_id',
+    indexes=[{'columns': ['fact_id'], 'unique': true}, {'columns': ['item', 'location', 'measure']}, {'columns': ['disposition', 'reason']}],
+) }}
+
+-- Exactly one disposition for each fact (semantics §4), with its reason and the fact that decided it.
+
+select
+  t.fact_id,
+  t.source,
+  t.kind,
+  t.item, t.location, t.measure, t.key_lot as lot,
+  t.document_id,
+  t.position,
+  t.received_at,
+  case
+    when t.disposition is not null then t.disposition
+    when t.kind = 'movement' then case when m.is_in_base then 'absorbed' else 'applied' end
+    when s.is_applied then 'applied'
+    when s.is_stale then 'stale'
+    when c.verdict in ('discrepancy', 'delay') then 'contradicted'
+    else 'confirmed'
+  end as disposition,
+  case
+    when t.disposition is not null then t.reason
+    when t.kind = 'movement' then case when m.is_in_base then 'inside_base' end
+    when s.is_applied then null
+    when s.is_stale then 'before_primary'
+    when not c.is_decided then case when c.verdict = 'discrepancy' then null else 'undecided' end
+  end as reason,
+  case
+    when t.disposition is not null then t.decided_by
+    when t.kind = 'movement' then case when m.is_in_base then m.base_fact end
+    when s.is_applied then null
+    else c.compared_to
+  end as decided_by,
+  cast(null as text) as detail,
+  {{ current_batch_id() }} as batch_id
+from {{ ref('int_tellings') }} as t
+left join {{ ref('int_memberships') }} as m on t.fact_id = m.fact_id
+left join {{ ref('int_statements') }} as s on t.fact_id = s.fact_id
+left join {{ ref('int_comparisons') }} as c on t.fact_id = c.fact_id
+where t.is_in_scope
+
+union all
+
+-- Facts that name no cell, because they could not be mapped or read.
+select
+  f.fact_id,
+  f.source,
+  f.kind,
+  f.item, f.location, f.measure, f.lot,
+  f.document_id,
+  f.position,
+  f.received_at,
+  case when f.is_test then 'test' else 'quarantined' end,
+  case when f.is_test then 'test_indicator' else f.quarantine_code end,
+  null,
+  f.quarantine_detail,
+  {{ current_batch_id() }}
+from {{ ref('stg_facts') }} as f
+where (f.item is null or f.location is null or f.measure is null)
+  {% if not is_rebuild() %}and f.batch_id = {{ current_batch_id() }}{% endif %}

@@ -1,0 +1,143 @@
+{{ config(materialized='table', indexes=[{'columns': ['fact_id'], 'unique': true}]) }}
+
+-- Facts of the touched cells with interval, window, role, grain and body; plus, out of scope, facts of other cells
+-- that share an event or a line with them (needed to choose the kept one, not to be decided here).
+
+with in_scope as (
+  select s.*, true as is_in_scope
+  from {{ ref('stg_facts') }} as s
+  inner join {{ ref('int_touched_cells') }} as c on s.item = c.item and s.location = c.location and s.measure = c.measure
+),
+
+{% if is_rebuild() -%}
+facts as (select * from in_scope),
+{%- else -%}
+siblings as (
+  select s.fact_id
+  from in_scope as i
+  inner join {{ ref('stg_facts') }} as s
+    on i.event_key = s.event_key and i.location = s.location and i.measure = s.measure and i.item <> s.item
+  union
+  select s.fact_id
+  from in_scope as i
+  inner join {{ ref('stg_facts') }} as s
+    on i.line_key = s.line_key and i.source = s.source and i.location = s.location and i.measure = s.measure and i.item <> s.item
+),
+
+-- Whether a sibling is itself the kept receipt of its line depends on the other receipts of that line.
+siblings_and_lines as (
+  select fact_id from siblings
+  union
+  select s.fact_id
+  from siblings as b
+  inner join {{ ref('stg_facts') }} as i on b.fact_id = i.fact_id
+  inner join {{ ref('stg_facts') }} as s
+    on i.line_key = s.line_key and i.source = s.source and i.location = s.location and i.measure = s.measure
+),
+
+facts as (
+  select * from in_scope
+  union all
+  select s.*, false as is_in_scope
+  from siblings_and_lines as b
+  inner join {{ ref('stg_facts') }} as s on b.fact_id = s.fact_id
+  where not exists (select from in_scope as i where i.fact_id = s.fact_id)
+),
+{%- endif %}
+
+-- `to` is never later than the receipt plus the source's skew: cut to a point where it meets `from` (semantics §2).
+intervals as (
+  select
+    f.*,
+    src.clock_skew_s * interval '1 second' as skew,
+    src.lag_s * interval '1 second' as lag,
+    f.said_from as rec_from,
+    greatest(
+      least(f.said_to, f.received_at + src.clock_skew_s * interval '1 second'),
+      f.said_from + interval '1 microsecond'
+    ) as rec_to
+  from facts as f
+  left join {{ source('ops', 'current_sources') }} as src on f.source = src.source
+),
+
+windows as (
+  select
+    i.*,
+    i.rec_from - i.skew - case when i.kind = 'balance' then i.lag else interval '0' end as window_from,
+    i.rec_to + i.skew as window_to
+  from intervals as i
+),
+
+-- Where a window crosses a change of rules, a balance takes the weaker role and a movement the better one.
+roles as (
+  select
+    w.fact_id,
+    case when w.kind = 'balance' then min(r.role_rank) else max(r.role_rank) end as role_rank,
+    bool_or(r.applies_movements) as applies_movements
+  from windows as w
+  inner join {{ ref('int_roles') }} as r
+    on w.measure = r.measure and w.location = r.location and w.item_class = r.item_class and w.source = r.source
+    and r.span_from < w.window_to and r.span_to > w.window_from
+  group by w.fact_id, w.kind
+),
+
+grained as (
+  select
+    w.*,
+    coalesce(r.role_rank, 1) as role_rank,
+    coalesce(r.applies_movements, false) as applies_movements,
+    coalesce(g.grain, 'item') as grain
+  from windows as w
+  left join roles as r on w.fact_id = r.fact_id
+  left join {{ ref('int_roles') }} as g
+    on w.measure = g.measure and w.location = g.location and w.item_class = g.item_class and g.source = ''
+    and g.span_from <= w.rec_from and g.span_to > w.rec_from
+)
+
+select
+  g.fact_id,
+  g.is_in_scope,
+  g.source,
+  g.feed,
+  g.kind,
+  g.item,
+  g.item_class,
+  g.location,
+  g.measure,
+  g.lot,
+  case when g.grain = 'lot' then g.lot else '' end as key_lot,
+  g.grain,
+  g.quantity,
+  coalesce(g.quantity_alternatives, array[g.quantity]) as quantities,
+  g.rec_from,
+  g.rec_to,
+  g.window_from,
+  g.window_to,
+  g.lag > interval '0' as has_lag,
+  g.received_at,
+  g.line_key,
+  g.event_key,
+  g.revision,
+  g.cancel,
+  g.sequence,
+  g.role_rank,
+  g.applies_movements,
+  g.document_id,
+  g.position,
+  -- The body of the identity rules (semantics §1): as-of of a balance before any cut; a cancel says 0.
+  jsonb_build_array(
+    g.kind, g.item, g.lot, case when g.cancel then 0 else g.quantity end, g.cancel,
+    case when g.kind = 'balance' then jsonb_build_array(g.said_from, g.said_to) end
+  )::text as body,
+  case
+    when g.is_test then 'test'
+    when g.quarantine_code is not null then 'quarantined'
+    when g.kind = 'movement' and g.grain = 'lot' and g.lot = '' then 'quarantined'
+    when exists (select from {{ source('ops', 'outbox') }} as o where o.correction_id = g.correction_id) then 'echo'
+  end as disposition,
+  case
+    when g.is_test then 'test_indicator'
+    when g.quarantine_code is not null then g.quarantine_code
+    when g.kind = 'movement' and g.grain = 'lot' and g.lot = '' then 'lot_missing'
+  end as reason
+from grained as g

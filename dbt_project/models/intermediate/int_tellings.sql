@@ -1,0 +1,248 @@
+{{ config(materialized='table', indexes=[{'columns': ['fact_id'], 'unique': true}, {'columns': ['item', 'location', 'measure', 'key_lot']}]) }}
+
+-- The first nine rows of semantics §4: which receipt of a line and which telling of an event is kept, and what
+-- each counted movement adds (`delta`). `disposition` stays null for facts that only the balance rules can judge.
+
+with lines as (
+  select
+    f.*,
+    first_value(f.fact_id) over line as line_kept,
+    first_value(f.body) over line as line_body
+  from {{ ref('int_facts') }} as f
+  where f.disposition is null
+  window line as (
+    partition by f.source, f.line_key, f.location, f.measure, f.revision order by {{ kept_order('f') }}
+  )
+),
+
+-- Revisions of a balance line. One with another item or lot than the lowest replaces nothing.
+balance_lines as (
+  select
+    l.*,
+    first_value(l.item) over lowest = l.item and first_value(l.lot) over lowest = l.lot as is_same_stock
+  from lines as l
+  where l.kind = 'balance' and l.fact_id = l.line_kept
+  window lowest as (partition by l.source, l.line_key, l.location, l.measure order by l.revision)
+),
+
+balances as (
+  select
+    b.*,
+    first_value(b.fact_id) over latest as latest_fact,
+    first_value(b.cancel) over latest as latest_cancels,
+    min(b.received_at) over (partition by b.source, b.line_key, b.location, b.measure, b.is_same_stock) as line_received_at
+  from balance_lines as b
+  window latest as (
+    partition by b.source, b.line_key, b.location, b.measure, b.is_same_stock order by b.revision desc
+  )
+),
+
+judged_balances as (
+  select
+    b.*,
+    case
+      when b.is_same_stock and (b.fact_id <> b.latest_fact or b.latest_cancels) then 'superseded'
+      when b.role_rank = 1 or b.measure = 'available' then 'not_owner'
+      when b.grain = 'item' and b.lot <> '' then 'not_owner'
+      when b.grain = 'lot' and b.lot = '' then 'not_owner'
+      when not b.is_same_stock then 'conflict'
+    end as verdict_so_far,
+    case
+      when b.is_same_stock and b.fact_id <> b.latest_fact then 'later_revision'
+      when b.is_same_stock and b.latest_cancels then 'cancelled'
+      when b.measure = 'available' then 'derived_measure'
+      when b.role_rank = 1 then 'observer'
+      when b.grain = 'item' and b.lot <> '' then 'finer_than_grain'
+      when b.grain = 'lot' and b.lot = '' then 'coarser_than_grain'
+      when not b.is_same_stock then 'revision_of_other_stock'
+    end as why
+  from balances as b
+),
+
+-- Events are told by movements only, and only by sources whose movements count.
+tellings as (
+  select
+    l.*,
+    first_value(l.source) over event as event_source,
+    first_value(l.fact_id) over event as event_kept
+  from lines as l
+  where l.kind = 'movement' and l.fact_id = l.line_kept and (l.role_rank = 3 or (l.role_rank = 2 and l.applies_movements))
+  window event as (
+    partition by l.event_key, l.location, l.measure order by l.role_rank desc, {{ kept_order('l') }}
+  )
+),
+
+own_tellings as (
+  select
+    t.*,
+    first_value(t.fact_id) over revision as revision_kept,
+    first_value(t.body) over revision as revision_body
+  from tellings as t
+  where t.source = t.event_source
+  window revision as (partition by t.event_key, t.location, t.measure, t.revision order by {{ kept_order('t') }})
+),
+
+own_revisions as (
+  select
+    o.*,
+    first_value(o.item) over lowest = o.item and first_value(o.lot) over lowest = o.lot as is_same_stock
+  from own_tellings as o
+  where o.fact_id = o.revision_kept
+  window lowest as (partition by o.event_key, o.location, o.measure order by o.revision)
+),
+
+-- A later revision of a movement books the difference at its own time; the earlier one stays where it is.
+counted as (
+  select
+    r.fact_id,
+    r.event_key,
+    r.location,
+    r.measure,
+    r.body,
+    (case when r.cancel then 0 else r.quantity end)
+    - lag(case when r.cancel then 0 else r.quantity end, 1, 0::bigint)
+      over (partition by r.event_key, r.location, r.measure order by r.revision) as delta
+  from own_revisions as r
+  where r.is_same_stock
+),
+
+-- Another source is compared by its latest telling with every revision that counts; its tellings share one answer.
+other_latest as (
+  select distinct on (t.event_key, t.location, t.measure, t.source) t.event_key, t.location, t.measure, t.source, t.body
+  from tellings as t
+  where t.source <> t.event_source
+  order by t.event_key asc, t.location asc, t.measure asc, t.source asc, t.revision desc, {{ kept_order('t') }}
+),
+
+other_answers as (
+  select o.event_key, o.location, o.measure, o.source, coalesce(bool_or(c.body = o.body), false) as is_equal
+  from other_latest as o
+  left join counted as c on o.event_key = c.event_key and o.location = c.location and o.measure = c.measure
+  group by o.event_key, o.location, o.measure, o.source
+),
+
+answers as (
+  -- test, quarantined, echo
+  select f.fact_id, f.disposition, f.reason, cast(null as text) as decided_by, cast(null as bigint) as delta,
+    cast(null as timestamptz) as line_received_at
+  from {{ ref('int_facts') }} as f
+  where f.disposition is not null
+
+  union all
+
+  select l.fact_id, case when l.body = l.line_body then 'duplicate' else 'conflict' end, 'same_line', l.line_kept, null, null
+  from lines as l
+  where l.fact_id <> l.line_kept
+
+  union all
+
+  select b.fact_id, b.verdict_so_far, b.why, case when b.verdict_so_far = 'superseded' then b.latest_fact end, null, b.line_received_at
+  from judged_balances as b
+
+  union all
+
+  select l.fact_id, 'not_owner', case when l.role_rank = 2 then 'secondary_movement' else 'observer' end, null, null, null
+  from lines as l
+  where l.kind = 'movement' and l.fact_id = l.line_kept and not (l.role_rank = 3 or (l.role_rank = 2 and l.applies_movements))
+
+  union all
+
+  select
+    o.fact_id,
+    case
+      when o.fact_id <> o.revision_kept then case when o.body = o.revision_body then 'duplicate' else 'conflict' end
+      when not r.is_same_stock then 'conflict'
+    end,
+    case when o.fact_id <> o.revision_kept then 'same_event' when not r.is_same_stock then 'revision_of_other_stock' end,
+    case when o.fact_id <> o.revision_kept then o.revision_kept when not r.is_same_stock then o.event_kept end,
+    c.delta,
+    null
+  from own_tellings as o
+  left join own_revisions as r on o.fact_id = r.fact_id
+  left join counted as c on o.fact_id = c.fact_id
+
+  union all
+
+  select t.fact_id, case when a.is_equal then 'duplicate' else 'conflict' end, 'same_event', t.event_kept, null, null
+  from tellings as t
+  inner join other_answers as a
+    on t.event_key = a.event_key and t.location = a.location and t.measure = a.measure and t.source = a.source
+),
+
+decided as (
+  select
+    f.*,
+    a.disposition as settled,
+    a.reason as settled_reason,
+    a.decided_by,
+    a.delta,
+    a.line_received_at,
+    coalesce(a.disposition, '') not in ('test', 'quarantined', 'duplicate', 'conflict') as is_kept
+  from {{ ref('int_facts') }} as f
+  inner join answers as a on f.fact_id = a.fact_id
+),
+
+-- A sequence that contradicts a pair of kept facts with disjoint times is none for that key, everywhere.
+-- Sweep: at each begin, the greatest sequence that has already ended must not be higher.
+boundaries as (
+  select item, location, measure, key_lot, source, rec_to as instant, 0 as is_begin, sequence
+  from decided
+  where is_kept and sequence is not null
+  union all
+  select item, location, measure, key_lot, source, rec_from, 1, sequence
+  from decided
+  where is_kept and sequence is not null
+),
+
+swept as (
+  select
+    item, location, measure, key_lot, source, is_begin, sequence,
+    max(case when is_begin = 0 then sequence end) over (
+      partition by item, location, measure, key_lot, source order by instant asc, is_begin asc
+      rows between unbounded preceding and current row
+    ) as ended
+  from boundaries
+),
+
+contradicted as (
+  select distinct item, location, measure, key_lot, source
+  from swept
+  where is_begin = 1 and ended > sequence
+)
+
+select
+  d.fact_id,
+  d.is_in_scope,
+  d.source,
+  d.feed,
+  d.kind,
+  d.item,
+  d.item_class,
+  d.location,
+  d.measure,
+  d.lot,
+  d.key_lot,
+  d.quantity,
+  d.quantities,
+  d.rec_from,
+  d.rec_to,
+  d.window_from,
+  d.window_to,
+  d.has_lag,
+  d.received_at,
+  d.line_received_at,
+  d.line_key,
+  d.event_key,
+  d.revision,
+  case when c.source is null then d.sequence end as sequence,
+  c.source is not null and d.sequence is not null as is_sequence_contradicted,
+  d.role_rank,
+  d.document_id,
+  d.position,
+  d.delta,
+  d.settled as disposition,
+  d.settled_reason as reason,
+  d.decided_by
+from decided as d
+left join contradicted as c
+  on d.item = c.item and d.location = c.location and d.measure = c.measure and d.key_lot = c.key_lot and d.source = c.source

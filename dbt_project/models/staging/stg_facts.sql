@@ -1,0 +1,241 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='upsert_changed',
+    unique_key='fact_id',
+    indexes=[
+      {'columns': ['fact_id'], 'unique': true},
+      {'columns': ['item', 'location', 'measure']},
+      {'columns': ['event_key', 'location', 'measure']},
+      {'columns': ['line_key', 'source']},
+      {'columns': ['batch_id']},
+    ],
+) }}
+
+-- Facts typed and mapped: crosswalks and factors at the fact's own time, exact units, time as an interval.
+-- Only the receipts of the batch are read; an earlier receipt already staged is merged in.
+
+with receipts as (
+  select f.*
+  from {{ resolved_facts() }}
+  {% if is_incremental() -%}
+  where l.batch_id = {{ current_batch_id() }}
+  union all
+  select f.*
+  from {{ resolved_facts() }}
+  where f.fact_id in (select r.fact_id from {{ source('ops', 'redrives') }} as r where r.batch_id = {{ current_batch_id() }})
+    and l.batch_id <> {{ current_batch_id() }}
+  {%- endif %}
+),
+
+statements as (
+  select distinct on (fact_id)
+    *,
+    {{ time_parts("split_part(recorded, '/', 1)") }} as parts_from,
+    case when position('/' in recorded) > 0 then {{ time_parts("split_part(recorded, '/', 2)") }} end as parts_to
+  from receipts
+  order by fact_id asc, received_at asc, document_id asc, position asc
+),
+
+timed as (
+  select
+    s.*,
+    src.source is not null as is_known_source,
+    src.system,
+    src.clock_skew_s,
+    src.timezone as source_zone,
+    coalesce({{ is_calendar_time('s.parts_from') }}
+      and (position('/' in s.recorded) = 0 or {{ is_calendar_time('s.parts_to') }}), false) as is_time
+  from statements as s
+  left join {{ source('ops', 'current_sources') }} as src on s.source = src.source
+),
+
+walled as (
+  select
+    t.*,
+    case when t.is_time then {{ wall_time('t.parts_from') }} end as wall_from,
+    case when t.is_time and t.parts_to is not null then {{ wall_time('t.parts_to') }} end as wall_to
+  from timed as t
+),
+
+-- Where the location's zone is needed to know the time, its crosswalk is judged at the wall time read as UTC.
+located as (
+  select
+    w.*,
+    coalesce(own.location, every.location) as location,
+    loc.timezone as location_zone,
+    coalesce(w.source_zone, loc.timezone) as zone
+  from walled as w
+  left join {{ source('ops', 'current_location_crosswalk') }} as own
+    on w.source = own.source and w.location_ref = own.location_ref
+    and w.wall_from at time zone 'UTC' >= own.valid_from and w.wall_from at time zone 'UTC' < own.valid_to
+  left join {{ source('ops', 'current_location_crosswalk') }} as every
+    on every.source = '*' and w.location_ref = every.location_ref
+    and w.wall_from at time zone 'UTC' >= every.valid_from and w.wall_from at time zone 'UTC' < every.valid_to
+  left join {{ source('ops', 'current_locations') }} as loc on coalesce(own.location, every.location) = loc.location
+),
+
+instants as (
+  select
+    l.*,
+    case when l.parts_from[6] is not null then (l.wall_from - ({{ zone_offset('l.parts_from') }})) at time zone 'UTC'
+      else l.wall_from at time zone l.zone end as first_reading,
+    case when l.parts_to[6] is not null then (l.wall_to - ({{ zone_offset('l.parts_to') }})) at time zone 'UTC'
+      else l.wall_to at time zone l.zone end as last_instant
+  from located as l
+),
+
+readings as (
+  select
+    i.*,
+    case when i.parts_from[6] is null then {{ other_reading('i.first_reading', 'i.wall_from', 'i.zone') }} end as second_reading,
+    i.parts_from[2] is not null and i.parts_from[6] is null
+    and i.first_reading at time zone i.zone <> i.wall_from as is_skipped_hour
+  from instants as i
+),
+
+intervals as (
+  select
+    r.*,
+    least(r.first_reading, r.second_reading) as said_from,
+    case
+      when r.wall_to is not null then greatest(r.last_instant, r.first_reading + interval '1 microsecond')
+      when r.parts_from[2] is null then (r.wall_from + interval '1 day') at time zone r.zone
+      else greatest(r.first_reading, r.second_reading) + case
+        when r.parts_from[4] is null then interval '1 minute'
+        when r.parts_from[5] is null then interval '1 second'
+        else interval '1 microsecond' end
+    end as said_to,
+    r.wall_to is not null and r.last_instant < r.first_reading as is_backwards
+  from readings as r
+),
+
+mapped as (
+  select
+    i.*,
+    coalesce(own_item.item, any_item.item) as item,
+    items.item_class,
+    items.base_uom,
+    coalesce(own_status.measure, any_status.measure) as measure,
+    case when i.quantity ~ '^[+-]?\d{1,15}(\.\d{1,9})?$' then i.quantity::numeric end as written_quantity
+  from intervals as i
+  left join {{ source('ops', 'current_item_crosswalk') }} as own_item
+    on i.source = own_item.source and i.item_ref = own_item.item_ref
+    and i.said_from >= own_item.valid_from and i.said_from < own_item.valid_to
+  left join {{ source('ops', 'current_item_crosswalk') }} as any_item
+    on any_item.source = '*' and i.item_ref = any_item.item_ref
+    and i.said_from >= any_item.valid_from and i.said_from < any_item.valid_to
+  left join {{ source('ops', 'current_items') }} as items on coalesce(own_item.item, any_item.item) = items.item
+  left join {{ source('ops', 'current_status_crosswalk') }} as own_status
+    on i.source = own_status.source and i.status_ref = own_status.status_ref
+  left join {{ source('ops', 'current_status_crosswalk') }} as any_status
+    on any_status.source = '*' and i.status_ref = any_status.status_ref
+),
+
+-- A unit factor is judged on the location's day; every factor in force inside the interval gives an alternative.
+factored as (
+  select
+    m.fact_id,
+    array_agg(m.written_quantity * f.factor_num / f.factor_den order by f.valid_from) as quantities,
+    bool_and(mod(m.written_quantity * f.factor_num, f.factor_den) = 0) as is_integral
+  from mapped as m
+  inner join {{ source('ops', 'current_unit_factors') }} as f
+    on m.item = f.item and m.uom = f.uom
+    and f.valid_from <= ((m.said_to - interval '1 microsecond') at time zone m.location_zone)::date
+    and f.valid_to > (m.said_from at time zone m.location_zone)::date
+  where m.written_quantity is not null
+  group by m.fact_id
+),
+
+received as (
+  select
+    m.fact_id,
+    min(r.received_at) as first_received_at,
+    min(r.received_at) filter (where r.received_at >= m.said_from - make_interval(secs => m.clock_skew_s)) as first_credible_at
+  from mapped as m
+  inner join receipts as r on m.fact_id = r.fact_id
+  group by m.fact_id
+),
+
+judged as (
+  select
+    m.*,
+    r.first_received_at,
+    r.first_credible_at,
+    case when m.cancel then array[0::numeric]
+      when f.fact_id is not null then f.quantities
+      when m.uom = m.base_uom then array[m.written_quantity] end as quantities,
+    case
+      when m.fault_code is not null then m.fault_code
+      when not m.is_known_source then 'unknown_source'
+      when m.measure is null then 'unmapped_measure'
+      when m.location is null or m.location_zone is null then 'unmapped_location'
+      when not m.is_time or m.is_backwards then 'bad_time'
+      when m.is_skipped_hour then 'skipped_hour'
+      when m.item is null or m.base_uom is null then 'unmapped_item'
+      when m.written_quantity is null then 'bad_quantity'
+      when f.fact_id is null and m.uom is distinct from m.base_uom then 'unmapped_unit'
+      when not m.cancel and not coalesce(f.is_integral, m.written_quantity = trunc(m.written_quantity)) then 'non_integral_quantity'
+      when m.cancel and m.revision <= 1 then 'cancel_without_revision'
+      when m.kind = 'movement' and m.measure = 'available' then 'movement_of_available'
+    end as quarantine_code
+  from mapped as m
+  left join factored as f on m.fact_id = f.fact_id
+  left join received as r on m.fact_id = r.fact_id
+)
+
+select
+  j.fact_id,
+  {% if is_incremental() -%}
+  case when old.fact_id is not null and (old.heard_at, old.document_id, old.position) < (j.received_at, j.document_id, j.position)
+    then old.document_id else j.document_id end as document_id,
+  case when old.fact_id is not null and (old.heard_at, old.document_id, old.position) < (j.received_at, j.document_id, j.position)
+    then old.position else j.position end as position,
+  least(j.received_at, old.heard_at) as heard_at,
+  coalesce(least(j.first_credible_at, old.credible_at), least(j.first_received_at, old.heard_at)) as received_at,
+  least(j.first_credible_at, old.credible_at) as credible_at,
+  {%- else -%}
+  j.document_id,
+  j.position,
+  j.received_at as heard_at,
+  coalesce(j.first_credible_at, j.first_received_at) as received_at,
+  j.first_credible_at as credible_at,
+  {%- endif %}
+  j.source,
+  j.feed,
+  j.system,
+  j.kind,
+  j.item,
+  j.item_class,
+  j.location,
+  j.measure,
+  coalesce(j.lot, '') as lot,
+  case when j.quarantine_code is null then j.quantities[1]::bigint end as quantity,
+  case when j.quarantine_code is null and cardinality(j.quantities) > 1 then j.quantities::bigint[] end as quantity_alternatives,
+  j.said_from,
+  j.said_to,
+  j.line_key,
+  j.event_key,
+  j.revision,
+  j.cancel,
+  j.sequence,
+  j.is_test,
+  j.correlation_id,
+  j.correction_id,
+  j.item_ref,
+  j.location_ref,
+  j.status_ref,
+  j.uom,
+  j.quantity as quantity_as_written,
+  j.recorded,
+  coalesce(
+    j.quarantine_code,
+    case when
+      {%- if is_incremental() %} least(j.first_credible_at, old.credible_at) {% else %} j.first_credible_at {% endif -%}
+      is null then 'in_future' end
+  ) as quarantine_code,
+  j.fault_detail as quarantine_detail,
+  {{ current_batch_id() }} as batch_id
+from judged as j
+{% if is_incremental() -%}
+left join {{ this }} as old on j.fact_id = old.fact_id
+{%- endif %}

@@ -1,0 +1,190 @@
+"""The configuration tables: columns, types, and the CSV files they are read from."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from syncline.errors import ConfigurationError
+
+MEASURES = ("on_hand", "allocated", "damaged", "quarantined", "in_transit", "consigned")
+Row = dict[str, Any]
+Rows = dict[str, list[Row]]
+
+
+def _text(value: str) -> str:
+    if not value:
+        raise ValueError("is empty")
+    return value
+
+
+def _optional(value: str) -> str | None:
+    return value or None
+
+
+def _count(value: str) -> int:
+    number = int(value)
+    if number < 0:
+        raise ValueError("is negative")
+    return number
+
+
+def _positive(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise ValueError("is not positive")
+    return number
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(f"is not one of {', '.join(repr(word) for word in allowed)}")
+        return value
+
+    return parse
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("is not an IANA time zone")
+    ZoneInfo(value)
+    return value
+
+
+def _optional_zone(value: str) -> str | None:
+    return _zone(value) if value else None
+
+
+def _instant(default: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if not value:
+            return default
+        instant = datetime.fromisoformat(value)
+        if instant.tzinfo is None:
+            raise ValueError("has no zone (write 2026-05-04T00:00:00Z)")
+        return instant.isoformat()
+
+    return parse
+
+
+def _day(default: str) -> Callable[[str], str]:
+    return lambda value: date.fromisoformat(value).isoformat() if value else default
+
+
+@dataclass(frozen=True)
+class Table:
+    """One CSV file and the ``ops`` table of the same name. ``key`` identifies a row inside a version."""
+
+    columns: dict[str, Callable[[str], Any]]
+    key: tuple[str, ...]
+    defaults: dict[str, str]
+
+
+_SPAN = {"valid_from": _instant("-infinity"), "valid_to": _instant("infinity")}
+_SPAN_DEFAULTS = {"valid_from": "", "valid_to": ""}
+_DAYS = {"valid_from": _day("-infinity"), "valid_to": _day("infinity")}
+
+TABLES: dict[str, Table] = {
+    "sources": Table(
+        {"source": _text, "system": _text, "feed": _text, "clock_skew_s": _count, "lag_s": _count, "timezone": _optional_zone},
+        ("source",),
+        {"lag_s": "0", "timezone": ""},
+    ),
+    "locations": Table({"location": _text, "timezone": _zone, "region": _text}, ("location",), {}),
+    "items": Table({"item": _text, "base_uom": _text, "item_class": _text}, ("item",), {}),
+    "item_crosswalk": Table(
+        {"source": _text, "item_ref": _text, "item": _text, **_SPAN}, ("source", "item_ref", "valid_from"), _SPAN_DEFAULTS
+    ),
+    "location_crosswalk": Table(
+        {"source": _text, "location_ref": _text, "location": _text, **_SPAN},
+        ("source", "location_ref", "valid_from"),
+        _SPAN_DEFAULTS,
+    ),
+    "status_crosswalk": Table(
+        {"source": _text, "status_ref": _text, "measure": _one_of(*MEASURES, "available")}, ("source", "status_ref"), {}
+    ),
+    "unit_factors": Table(
+        {"item": _text, "uom": _text, "factor_num": _positive, "factor_den": _positive, **_DAYS},
+        ("item", "uom", "valid_from"),
+        {"factor_den": "1", **_SPAN_DEFAULTS},
+    ),
+    "ownership_rules": Table(
+        {
+            "measure": _one_of(*MEASURES),
+            "location": _text,
+            "item_class": _text,
+            "source": _text,
+            "role": _one_of("primary", "secondary", "observer"),
+            "grain": _one_of("item", "lot"),
+            "movements": _one_of("", "apply"),
+            **_SPAN,
+        },
+        ("measure", "location", "item_class", "source", "valid_from"),
+        {"item_class": "*", "grain": "item", "movements": "", **_SPAN_DEFAULTS},
+    ),
+    "channel_rules": Table(
+        {
+            "channel": _text,
+            "location": _text,
+            "item_class": _text,
+            "safety_stock": _count,
+            "confidence": _one_of("quantity", "low bound"),
+        },
+        ("channel", "location", "item_class"),
+        {"item_class": "*", "safety_stock": "0", "confidence": "quantity"},
+    ),
+    "tolerances": Table(
+        {"target": _text, "item_class": _text, "units_max": _count}, ("target", "item_class"), {"item_class": "*"}
+    ),
+}
+
+NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+
+
+def read_folder(folder: Path) -> Rows:
+    """Every table's typed rows from ``folder/<table>.csv``.
+
+    Raises:
+        ConfigurationError: a file or column is missing, or a value cannot be what its column says; names file,
+            line, column, value.
+    """
+    return {name: _read_file(folder / f"{name}.csv", table) for name, table in TABLES.items()}
+
+
+def _read_file(path: Path, table: Table) -> list[Row]:
+    if not path.is_file():
+        raise ConfigurationError(f"{path.name} is missing.", next_step="Restore the file, at least with its header line.")
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines, restkey="(more)", restval="")
+        header = set(reader.fieldnames or [])
+        if missing := [name for name in table.columns if name not in header and name not in table.defaults]:
+            raise ConfigurationError(f"{path.name} has no column {', '.join(missing)}.", next_step="Add the column.")
+        if unknown := header - set(table.columns):
+            raise ConfigurationError(
+                f"{path.name} has an unknown column {', '.join(sorted(unknown))}.",
+                next_step=f"Remove it; known are {', '.join(table.columns)}.",
+            )
+        return [parse_row(table, row, f"{path.name} line {reader.line_num}") for row in reader]
+
+
+def parse_row(table: Table, row: dict[str, Any], place: str) -> Row:
+    """One row's text values as the table's types; ``place`` goes into the error."""
+    typed: Row = {}
+    for name, parse in table.columns.items():
+        value = str(row.get(name) if row.get(name) is not None else table.defaults.get(name, "")).strip()
+        try:
+            if value and not NAME.fullmatch(value):
+                raise ValueError("is over 200 characters or has control characters")
+            typed[name] = parse(value)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{place}, column {name}: {value!r} {error}.", next_step="Correct the value.", column=name
+            ) from None
+    return typed

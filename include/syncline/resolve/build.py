@@ -1,0 +1,83 @@
+"""Let dbt decide one batch, then bring exceptions in step with what was decided."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+
+from syncline.errors import RetryableError
+from syncline.resolve import dbt
+from syncline.resolve.exceptions import sync_exceptions
+
+log = logging.getLogger(__name__)
+
+# Two builds at once would mix their working tables; the loser is retried by Airflow instead of waiting here.
+BUILD_LOCK = 7240004
+SELECT = ["--select", "tag:resolve", "--exclude-resource-type", "unit_test"]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build did; ``seconds`` is dbt's wall time, ``slowest`` its three slowest nodes."""
+
+    batch_id: int
+    nodes: int
+    seconds: float
+    slowest: dict[str, float]
+    exceptions_opened: int
+    exceptions_resolved: int
+
+
+def build(conn: psycopg.Connection, dsn: str, batch_id: int, target: Path | None = None) -> Built:
+    """Resolve the facts of ``batch_id`` (as role transformer). Safe to repeat: the same rows come out.
+
+    Raises:
+        RetryableError: another build holds the warehouse.
+        WarehouseUnavailable, TerminalError: as ``dbt.run``.
+    """
+    return _build(conn, dsn, batch_id, [], target)
+
+
+def rebuild(conn: psycopg.Connection, dsn: str, target: Path | None = None) -> Built | None:
+    """Drop everything derived and derive it again from ``raw`` and ``ops``; None when no batch was ever opened."""
+    row = conn.execute("select max(batch_id) from ops.batches").fetchone()
+    if row is None or row[0] is None:
+        return None
+    return _build(conn, dsn, row[0], ["--full-refresh"], target)
+
+
+def _build(conn: psycopg.Connection, dsn: str, batch_id: int, options: list[str], target: Path | None) -> Built:
+    if conn.execute("select pg_try_advisory_lock(%s)", (BUILD_LOCK,)).fetchone() != (True,):
+        raise RetryableError("Another build is running.", next_step="Nothing: this one is retried.", batch_id=batch_id)
+    try:
+        as_of = _make_current(conn, batch_id)
+        started = time.monotonic()
+        nodes = dbt.run(dsn, ["build", *SELECT, *options], target)
+        seconds = round(time.monotonic() - started, 2)
+        opened, resolved = sync_exceptions(conn, batch_id, as_of)
+        conn.execute("update ops.batches set state = 'built' where batch_id = %s and state = 'open'", (batch_id,))
+    finally:
+        conn.execute("select pg_advisory_unlock(%s)", (BUILD_LOCK,))
+    slowest = sorted(nodes, key=lambda node: -node.seconds)[:3]
+    return Built(
+        batch_id, len(nodes), seconds, {node.name: round(node.seconds, 2) for node in slowest}, opened, resolved
+    )
+
+
+def _make_current(conn: psycopg.Connection, batch_id: int) -> datetime:
+    row = conn.execute(
+        """
+        insert into ops.current_batch (batch_id, as_of) select batch_id, as_of from ops.batches where batch_id = %s
+        on conflict (only_row) do update set batch_id = excluded.batch_id, as_of = excluded.as_of
+        returning as_of
+        """,
+        (batch_id,),
+    ).fetchone()
+    assert row is not None, f"batch {batch_id} was never opened"
+    as_of: datetime = row[0]
+    return as_of

@@ -1,0 +1,117 @@
+"""One in-process dbt invocation: a fresh CLI process would spend seconds on imports and parsing alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from syncline.errors import TerminalError, WarehouseUnavailable
+from syncline.home import project_root, state_home
+
+log = logging.getLogger(__name__)
+
+# How dbt words a warehouse that is gone; anything else in a node is a defect to be read by a person.
+UNAVAILABLE = (
+    "could not connect",
+    "connection refused",
+    "server closed the connection",
+    "connection already closed",
+    "terminating connection",
+    "the database system is",
+    "no space left on device",
+    "could not extend file",
+    "too many clients",
+    "remaining connection slots",
+)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One executed dbt node: ``seconds`` of execution, ``status`` as dbt names it."""
+
+    name: str
+    status: str
+    seconds: float
+    message: str
+
+
+def run(dsn: str, arguments: Sequence[str], target: Path | None = None) -> list[Node]:
+    """Run ``dbt <arguments>`` against ``dsn`` and return its nodes.
+
+    ``target`` is where ``run_results.json`` goes (default: ``dbt/`` in the state home), so that
+    ``dbt retry --state`` can pick a failed run up.
+
+    Raises:
+        WarehouseUnavailable: Postgres went away or refused work; the same call may succeed later.
+        TerminalError: a model or test failed; names the node.
+    """
+    from dbt.cli.main import dbtRunner
+
+    target = target or state_home() / "dbt"
+    target.mkdir(parents=True, exist_ok=True)
+    project = project_root() / "dbt_project"
+    common = [
+        "--project-dir", str(project),
+        "--profiles-dir", str(project),
+        "--target-path", str(target),
+        "--log-path", str(target / "logs"),
+        "--quiet",
+        "--no-use-colors",
+    ]  # fmt: skip
+    # dbt changes the interpreter's recursion limit and streams; the profile reads the environment.
+    with _environment(dsn):
+        result = dbtRunner().invoke([*arguments, *common])
+    nodes = [_node(item) for item in getattr(result.result, "results", None) or []]
+    if not result.success:
+        _raise(arguments, nodes, result.exception)
+    return nodes
+
+
+@contextmanager
+def _environment(dsn: str) -> Iterator[None]:
+    info = psycopg.conninfo.conninfo_to_dict(dsn)
+    values = {
+        "SYNCLINE_DBT_HOST": str(info.get("host") or "127.0.0.1"),
+        "SYNCLINE_DBT_PORT": str(info.get("port") or 5432),
+        "SYNCLINE_DBT_USER": str(info.get("user") or ""),
+        "SYNCLINE_DBT_PASSWORD": str(info.get("password") or ""),
+        "SYNCLINE_DBT_DATABASE": str(info.get("dbname") or ""),
+        "DO_NOT_TRACK": "1",
+    }
+    before = {name: os.environ.get(name) for name in values}
+    limit = sys.getrecursionlimit()
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _node(item: Any) -> Node:
+    return Node(str(item.node.name), str(item.status), float(item.execution_time), str(item.message or ""))
+
+
+def _raise(arguments: Sequence[str], nodes: list[Node], exception: BaseException | None) -> None:
+    bad = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+    text = " ".join((bad[0].message if bad else str(exception or "no result")).split())[:800]
+    if any(word in text.lower() for word in UNAVAILABLE):
+        raise WarehouseUnavailable(f"dbt lost the warehouse: {text}", next_step="Bring Postgres back; clear the task.")
+    where = f"{bad[0].name} {bad[0].status}: " if bad else ""
+    raise TerminalError(
+        f"dbt {arguments[0]} failed: {where}{text}",
+        next_step="Correct the model or the data it names, then clear the task.",
+        node=bad[0].name if bad else None,
+    )

@@ -1,0 +1,6 @@
+"""Golden scenarios: small YAML networks pushed through the real warehouse and the real dbt project."""
+
+from syncline.scenario.read import Scenario, read_scenarios
+from syncline.scenario.run import Options, Outcome, run_scenarios
+
+__all__ = ["Options", "Outcome", "Scenario", "read_scenarios", "run_scenarios"]

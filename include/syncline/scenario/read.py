@@ -1,0 +1,171 @@
+"""Scenario files: reading, and their network as configuration rows.
+
+Many scenarios share one database: every location, item and source is prefixed with the scenario's namespace
+(``0007|DC1``), so that no key, event or rule of one can meet another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from syncline.config.tables import MEASURES, TABLES, Row, Rows, parse_row
+from syncline.errors import ConfigurationError
+
+FACT_FIELDS = {
+    "id", "source", "kind", "item", "location", "measure", "quantity", "uom", "recorded", "received_at", "lot", "revision",
+    "cancel", "line_key", "event_key", "sequence", "test", "doc",
+}  # fmt: skip
+REQUIRED = ("id", "source", "kind", "item", "location", "measure", "recorded", "received_at")
+SEPARATOR = "|"
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader without implicit dates: a date is what was written, and its precision is meaning."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One file. ``namespace`` keeps its keys apart from those of others in the same database."""
+
+    name: str
+    path: Path
+    network: dict[str, Any]
+    facts: list[dict[str, Any]]
+    expect: dict[str, Any]
+    namespace: str
+
+    def spaced(self, name: str) -> str:
+        return f"{self.namespace}{SEPARATOR}{name}"
+
+    def bare(self, name: str | None) -> str | None:
+        return None if name is None else name.removeprefix(self.namespace + SEPARATOR)
+
+
+def read_scenarios(paths: Sequence[Path]) -> list[Scenario]:
+    """Scenarios of files and folders (every ``*.yaml``/``*.yml`` below), in the order of their paths.
+
+    Raises:
+        ConfigurationError: no file, unreadable YAML, or a field that the format does not have; names the file.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files.extend(sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml")))
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise ConfigurationError(f"{path} does not exist.", next_step="Name a scenario file or a folder of them.")
+    if not files:
+        raise ConfigurationError("No scenario file was found.", next_step="Name a *.yaml file or a folder of them.")
+    return [_read(path, f"{index:04d}") for index, path in enumerate(files, start=1)]
+
+
+def _read(path: Path, namespace: str) -> Scenario:
+    try:
+        text = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader without dates
+        scenario = Scenario(
+            name=str(text["name"]),
+            path=path,
+            network=text["network"],
+            facts=list(text["facts"]),
+            expect=text.get("expect") or {},
+            namespace=namespace,
+        )
+        for fact in scenario.facts:
+            if missing := [name for name in REQUIRED if name not in fact]:
+                raise ValueError(f"fact {fact.get('id', '?')} has no {', '.join(missing)}")
+            if unknown := set(fact) - FACT_FIELDS:
+                raise ValueError(f"fact {fact['id']} has the unknown field {', '.join(sorted(unknown))}")
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error!r}.", next_step="Correct the file (docs: scenario format).") from None
+    return scenario
+
+
+def configuration(scenarios: Iterable[Scenario]) -> Rows:
+    """The networks as rows of every configuration table."""
+    rows: Rows = {name: [] for name in TABLES}
+    rows["status_crosswalk"] = [
+        {"source": "*", "status_ref": measure, "measure": measure} for measure in (*MEASURES, "available")
+    ]
+    for scenario in scenarios:
+        _add_network(rows, scenario)
+    return rows
+
+
+def _add_network(rows: Rows, scenario: Scenario) -> None:
+    def add(table: str, **values: object) -> None:
+        row: Row = parse_row(TABLES[table], {k: "" if v is None else str(v) for k, v in values.items()}, str(scenario.path))
+        rows[table].append(row)
+
+    network, spaced = scenario.network, scenario.spaced
+    for location, value in (network.get("locations") or {}).items():
+        add("locations", location=spaced(location), timezone=value["timezone"], region=value.get("region", "any"))
+        add("location_crosswalk", source="*", location_ref=spaced(location), location=spaced(location))
+    for item, value in (network.get("items") or {}).items():
+        base_uom = value.get("base_uom", "EA")
+        add("items", item=spaced(item), base_uom=base_uom, item_class=value.get("item_class", "any"))
+        add("item_crosswalk", source="*", item_ref=spaced(item), item=spaced(item))
+        for uom, factors in (value.get("units") or {}).items():
+            for factor in _factors(factors):
+                add("unit_factors", item=spaced(item), uom=uom, **factor)
+    for source, value in (network.get("sources") or {}).items():
+        add(
+            "sources",
+            source=spaced(source),
+            system=value.get("system", "wms"),
+            feed=value.get("feed", "api"),
+            clock_skew_s=value.get("clock_skew_s", 0),
+            lag_s=value.get("lag_s", 0),
+            timezone=value.get("timezone"),
+        )
+    for rule in network.get("ownership") or []:
+        add(
+            "ownership_rules",
+            measure=rule["measure"],
+            location=spaced(rule.get("location", "*")),
+            item_class=rule.get("item_class", "*"),
+            source=spaced(rule["source"]),
+            role=rule["role"],
+            grain=rule.get("grain", "item"),
+            movements=rule.get("movements", ""),
+            valid_from=_instant(rule.get("valid_from")),
+            valid_to=_instant(rule.get("valid_to")),
+        )
+
+
+def _factors(value: object) -> list[dict[str, object]]:
+    """``12``, ``"1/3"`` or a list of ``{factor, valid_from}``: each holds until the next one begins."""
+    entries = value if isinstance(value, list) else [{"factor": value}]
+    starts = [entry.get("valid_from") for entry in entries[1:]]
+    spans = []
+    for entry, end in zip(entries, [*starts, None], strict=True):
+        factor = Fraction(str(entry["factor"]))
+        spans.append(
+            {
+                "factor_num": factor.numerator,
+                "factor_den": factor.denominator,
+                "valid_from": entry.get("valid_from"),
+                "valid_to": entry.get("valid_to") or end,
+            }
+        )
+    return spans
+
+
+def _instant(value: str | None) -> str | None:
+    if value is None:
+        return None
+    instant = datetime.fromisoformat(value)
+    return value if instant.tzinfo else f"{instant.isoformat()}+00:00"
