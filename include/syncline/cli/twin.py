@@ -15,7 +15,9 @@ from syncline.home import project_root, state_home
 if TYPE_CHECKING:
     from syncline.twin.server import Settings, Twin
 
-app = typer.Typer(help="The digital twin: a simulated network with real servers and a known truth.", no_args_is_help=True)
+app = typer.Typer(
+    help="The digital twin: a simulated network with real servers and a known truth.", no_args_is_help=True
+)
 
 
 @app.command()
@@ -55,6 +57,39 @@ def serve(
     where = files or state_home() / "twin"
     settings = Settings(dsn, day, Faults.from_text(faults), clock, where, port, sftp_port)
     asyncio.run(_serve(settings, env_file, truth_file))
+
+
+@app.command()
+def score(
+    dsn: Annotated[
+        str | None, typer.Option(help="Warehouse, a role that reads raw, ops and canonical; default: the owner's.")
+    ] = None,
+    truth_file: Annotated[Path | None, typer.Option(help="Default: ask the running twin.")] = None,
+    folder: Annotated[Path | None, typer.Option("--seeds", help="Default: the dbt project's seeds.")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Compare Syncline with latest-arrival-wins against the truth."""
+    import dataclasses
+    import json
+
+    import psycopg
+
+    from syncline.connections import connection
+    from syncline.twin.score import Truth, open_corrections, score_both
+    from syncline.twin.score_table import fetch_truth, print_table
+
+    value = json.loads(truth_file.read_text(encoding="utf-8")) if truth_file else fetch_truth(connection("twin"))
+    with psycopg.connect(dsn or connection("warehouse_owner").postgres_dsn(), autocommit=True) as conn:
+        scores = score_both(conn, Truth.from_json(value), folder or project_root() / "dbt_project" / "seeds")
+        held = open_corrections(conn)
+    if as_json:
+        rows = {
+            "scores": [dataclasses.asdict(each) for each in scores],
+            "open": [dataclasses.asdict(each) for each in held],
+        }
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        print_table(scores, held, value["status"])
 
 
 async def _serve(settings: Settings, path: Path, truth_file: Path | None) -> None:

@@ -37,7 +37,11 @@ class Books:
         self._transactions = 0
         self.logs = {
             site.location: WmsLog(
-                site.location, faults, count, day.stream(f"late/{site.location}"), day.stream(f"answers/{site.location}")
+                site.location,
+                faults,
+                count,
+                day.stream(f"late/{site.location}"),
+                day.stream(f"answers/{site.location}"),
             )
             for site in SITES
             if site.wms
@@ -72,10 +76,19 @@ class Books:
             for measure in MEASURES if site.wms else ():
                 for first in range(0, len(ITEMS), COUNT_LINES_MAX):
                     skus = [item.sku for item in ITEMS[first : first + COUNT_LINES_MAX]]
-                    self.post_count(site.location, at_ms, measure, {sku: self.balance(site.location, sku, measure) for sku in skus})
+                    self.post_count(
+                        site.location, at_ms, measure, {sku: self.balance(site.location, sku, measure) for sku in skus}
+                    )
 
     def post(
-        self, location: str, at_ms: int, kind: str, lines: list[dict[str, Any]], effects: list[Effect], reason: str, **extra: Any
+        self,
+        location: str,
+        at_ms: int,
+        kind: str,
+        lines: list[dict[str, Any]],
+        effects: list[Effect],
+        reason: str,
+        **extra: Any,
     ) -> None:
         """Post a movement event. ``lines`` get their ``line`` number here; ``effects`` is what truly happens."""
         transaction_id = self.transaction()
@@ -94,14 +107,18 @@ class Books:
         if posted.visible_ms == posted.posted_ms and effects:
             self._tell_again(log, posted.posted_ms, kind, transaction_id, numbered, extra)
 
-    def post_count(self, location: str, at_ms: int, measure: str, counted: dict[str, int], reason: str = "count") -> None:
+    def post_count(
+        self, location: str, at_ms: int, measure: str, counted: dict[str, int], reason: str = "count"
+    ) -> None:
         """Post a count; a difference to the books is booked to the truth at the same instant. Never retried:
         a balance told again at a later time would be another, wrong statement."""
         lines = [
             {"line": number, "sku": sku, "uom": "EA", "counted": quantity, "measure": measure}
             for number, (sku, quantity) in enumerate(counted.items(), 1)
         ]
-        effects = [Effect(sku, measure, quantity - self.balance(location, sku, measure)) for sku, quantity in counted.items()]
+        effects = [
+            Effect(sku, measure, quantity - self.balance(location, sku, measure)) for sku, quantity in counted.items()
+        ]
         log = self.logs.get(location)
         if log is not None:
             at_ms = log.append(at_ms, "inventory.adjusted", self.transaction(), lines, mode="count").posted_ms
@@ -112,7 +129,13 @@ class Books:
             self.ledger.post(Key(location, effect.item, effect.measure), at_ms, effect.delta, reason)
 
     def _tell_garbled(
-        self, log: WmsLog, at_ms: int, kind: str, transaction_id: str, lines: list[dict[str, Any]], extra: dict[str, Any]
+        self,
+        log: WmsLog,
+        at_ms: int,
+        kind: str,
+        transaction_id: str,
+        lines: list[dict[str, Any]],
+        extra: dict[str, Any],
     ) -> None:
         """A record that breaks the contract, in front of the right one."""
         if self._faults.broken_record and self._rng.random() < self._faults.broken_record:
@@ -126,7 +149,13 @@ class Books:
             self._count.add("unknown_type")
 
     def _tell_again(
-        self, log: WmsLog, posted_ms: int, kind: str, transaction_id: str, lines: list[dict[str, Any]], extra: dict[str, Any]
+        self,
+        log: WmsLog,
+        posted_ms: int,
+        kind: str,
+        transaction_id: str,
+        lines: list[dict[str, Any]],
+        extra: dict[str, Any],
     ) -> None:
         again, conflict = self._rng.random() < self._faults.retry, self._rng.random() < self._faults.key_conflict
         delay_s = self._rng.randint(self._faults.retry_delay_min_s, self._faults.retry_delay_max_s)

@@ -35,11 +35,13 @@ create table erp.balances (
   primary key (item, location));
 create table erp.changes (
   position bigint primary key, item text not null, location text not null,
-  kind text not null check (kind in ('opening', 'adjustment', 'outside')), delta bigint not null,
+  kind text not null check (kind in ('opening', 'adjustment', 'outside')),
+  delta bigint not null,
   quantity_after bigint not null, reference text unique, changed_ms bigint not null);
 create table erp.idempotency_keys (key text primary key, body_sha256 text not null);
 create table erp.lock_failures (
-  failure_id bigint generated always as identity primary key, whose text not null check (whose in ('adjustment', 'job')),
+  failure_id bigint generated always as identity primary key,
+  whose text not null check (whose in ('adjustment', 'job')),
   sqlstate text not null, failed_ms bigint not null);
 """
 
@@ -100,6 +102,19 @@ class ErpBooks:
                 (*after, limit),
             ).fetchall()
 
+    def state(self) -> dict[str, Any]:
+        """Balances, our adjustments as (reference, changed_ms), and lock failures by (whose, sqlstate)."""
+        with psycopg.connect(self._dsn) as conn:
+            return {
+                "balances": conn.execute("select item, location, quantity from erp.balances order by 1, 2").fetchall(),
+                "adjustments": conn.execute(
+                    "select reference, changed_ms from erp.changes where kind = 'adjustment' order by position"
+                ).fetchall(),
+                "lock_failures": conn.execute(
+                    "select whose, sqlstate, count(*) from erp.lock_failures group by 1, 2 order by 1, 2"
+                ).fetchall(),
+            }
+
     def adjust(self, key: str, lines: list[Line], at_ms: int) -> list[dict[str, Any]]:
         """Post a document in one transaction, rows locked in line order; returns the result lines.
 
@@ -118,7 +133,8 @@ class ErpBooks:
     def note_lock_failure(self, whose: str, sqlstate: str, at_ms: int) -> None:
         with psycopg.connect(self._dsn) as conn:
             conn.execute(
-                "insert into erp.lock_failures (whose, sqlstate, failed_ms) values (%s, %s, %s)", (whose, sqlstate, at_ms)
+                "insert into erp.lock_failures (whose, sqlstate, failed_ms) values (%s, %s, %s)",
+                (whose, sqlstate, at_ms),
             )
 
     @staticmethod
@@ -136,7 +152,8 @@ class ErpBooks:
         quantities: dict[tuple[str, str], int] = {}
         for line in lines:
             row = conn.execute(
-                "select quantity from erp.balances where item = %s and location = %s for update", (line.item, line.location)
+                "select quantity from erp.balances where item = %s and location = %s for update",
+                (line.item, line.location),
             ).fetchone()
             if row is None:
                 raise ErpRefusal(422, "unknown_item", f"No balance of item {line.item!r} at {line.location!r}.")
@@ -146,12 +163,20 @@ class ErpBooks:
         results = []
         for line in lines:
             found = conn.execute(
-                "select position, quantity_after, item, location, delta from erp.changes where reference = %s", (line.reference,)
+                "select position, quantity_after, item, location, delta from erp.changes where reference = %s",
+                (line.reference,),
             ).fetchone()
             if found is not None:
                 if found[2:] != (line.item, line.location, line.delta):
                     raise ErpRefusal(422, "invalid", f"Reference {line.reference!r} was posted with another content.")
-                results.append({"reference": line.reference, "result": "replayed", "position": found[0], "quantity_after": found[1]})
+                results.append(
+                    {
+                        "reference": line.reference,
+                        "result": "replayed",
+                        "position": found[0],
+                        "quantity_after": found[1],
+                    }
+                )
                 continue
             position += 1
             after = quantities[line.item, line.location] = quantities[line.item, line.location] + line.delta
@@ -160,7 +185,10 @@ class ErpBooks:
                 (position, line.item, line.location, line.delta, after, line.reference, at_ms),
             )
             conn.execute(
-                "update erp.balances set quantity = %s where item = %s and location = %s", (after, line.item, line.location)
+                "update erp.balances set quantity = %s where item = %s and location = %s",
+                (after, line.item, line.location),
             )
-            results.append({"reference": line.reference, "result": "posted", "position": position, "quantity_after": after})
+            results.append(
+                {"reference": line.reference, "result": "posted", "position": position, "quantity_after": after}
+            )
         return results

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -21,8 +21,17 @@ TOUCH = "update erp.balances set job_runs = job_runs + 1 where item = %s and loc
 class ErpJobs:
     """One thread that runs job after job until stopped. A job changes no quantity, only who must wait for whom."""
 
-    def __init__(self, dsn: str, books: ErpBooks, faults: Faults, count: FaultCount, rng: Random, now_ms: Callable[[], int]) -> None:
-        self._dsn, self._books, self._faults, self._count, self._rng, self._now_ms = dsn, books, faults, count, rng, now_ms
+    def __init__(
+        self, dsn: str, books: ErpBooks, faults: Faults, count: FaultCount, rng: Random, now_ms: Callable[[], int]
+    ) -> None:
+        self._dsn, self._books, self._faults, self._count, self._rng, self._now_ms = (
+            dsn,
+            books,
+            faults,
+            count,
+            rng,
+            now_ms,
+        )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="erp-jobs", daemon=True)
 
@@ -42,7 +51,7 @@ class ErpJobs:
             while not self._stop.wait(self._rng.expovariate(self._faults.row_lock_jobs_per_min) * 60):
                 self.run_job(conn, self._rng.sample(keys, self._rng.randint(2, min(ROWS_MAX, len(keys)))))
 
-    def run_job(self, conn: psycopg.Connection, keys: list[tuple[str, str]]) -> None:  # type: ignore[type-arg]
+    def run_job(self, conn: psycopg.Connection[Any], keys: list[tuple[str, str]]) -> None:
         """Lock the rows one after the other in the given order, pausing in between, then let go."""
         self._count.add("row_lock_job")
         pause_s = self._faults.row_lock_hold_real_s / len(keys)

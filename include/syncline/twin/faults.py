@@ -90,7 +90,8 @@ class Faults:
                 named[name] = -1.0
             if name not in known or named[name] < 0:
                 raise ConfigurationError(
-                    f"Fault {part!r} is not understood.", next_step=f"Write name=rate; names: {', '.join(sorted(known))}."
+                    f"Fault {part!r} is not understood.",
+                    next_step=f"Write name=rate; names: {', '.join(sorted(known))}.",
                 )
         if first not in ("none", "default"):
             raise ConfigurationError(f"Faults start with {first!r}.", next_step="Start with none or default.")

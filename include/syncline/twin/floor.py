@@ -53,12 +53,16 @@ class Floor:
         condition = self._rng.choices(("good", "damaged", "hold"), (60, 25, 15))[0]
         self._book_in(at_ms, item, units, "EA", units, condition, "return")
 
-    def _book_in(self, at_ms: int, item: Item, quantity: int, uom: str, units: int, condition: str, reason: str) -> None:
+    def _book_in(
+        self, at_ms: int, item: Item, quantity: int, uom: str, units: int, condition: str, reason: str
+    ) -> None:
         line = {"sku": item.sku, "uom": uom, "quantity": quantity, "condition": condition, "reason": reason}
         effects = [Effect(item.sku, "on_hand", units)]
         if measure := OF_WHICH[condition]:
             effects.append(Effect(item.sku, measure, units))
-        self._books.post(self._location, at_ms, "inventory.received", [line], effects, "return" if reason == "return" else "receipt")
+        self._books.post(
+            self._location, at_ms, "inventory.received", [line], effects, "return" if reason == "return" else "receipt"
+        )
 
     def _put_away(self, at_ms: int, item: Item) -> None:
         if (pickable := self._books.pickable(self._location, item.sku)) > 0:
@@ -66,7 +70,9 @@ class Floor:
 
     def _regrade(self, at_ms: int, item: Item) -> None:
         """Change the condition of some units: on hand stays, the of-which measures move."""
-        begin, end = self._rng.choice((("good", "hold"), ("hold", "good"), ("hold", "damaged"), ("good", "damaged"), ("hold", "good")))
+        begin, end = self._rng.choice(
+            (("good", "hold"), ("hold", "good"), ("hold", "damaged"), ("good", "damaged"), ("hold", "good"))
+        )
         there = (
             self._books.pickable(self._location, item.sku)
             if begin == "good"
@@ -76,7 +82,8 @@ class Floor:
             self._move(at_ms, item, self._rng.randint(1, min(there, 4)), begin, end, "regrade")
 
     def _move(self, at_ms: int, item: Item, units: int, begin: str, end: str, reason: str) -> None:
-        line = {"sku": item.sku, "uom": "EA", "quantity": units, "from_bin": f"R-{item.number:02d}", "to_bin": f"P-{item.number:02d}",
+        line = {"sku": item.sku, "uom": "EA", "quantity": units,
+                "from_bin": f"R-{item.number:02d}", "to_bin": f"P-{item.number:02d}",
                 "from_condition": begin, "to_condition": end}  # fmt: skip
         changes = ((OF_WHICH[begin], -units), (OF_WHICH[end], units)) if begin != end else ()
         effects = [Effect(item.sku, measure, delta) for measure, delta in changes if measure]
@@ -99,7 +106,8 @@ class Floor:
 
     def _post_deltas(self, at_ms: int, item: Item, deltas: list[tuple[str, int]], reason: str) -> None:
         lines: list[dict[str, Any]] = [
-            {"sku": item.sku, "uom": "EA", "delta": delta, "measure": measure, "reason": reason} for measure, delta in deltas
+            {"sku": item.sku, "uom": "EA", "delta": delta, "measure": measure, "reason": reason}
+            for measure, delta in deltas
         ]
         effects = [Effect(item.sku, measure, delta) for measure, delta in deltas]
         self._books.post(self._location, at_ms, "inventory.adjusted", lines, effects, reason, mode="delta")

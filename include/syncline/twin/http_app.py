@@ -6,6 +6,7 @@ import hmac
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI, Header, Request
+from fastapi import HTTPException as Refused
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -28,7 +29,7 @@ def build(serving: Serving) -> ASGIApp:
     def only(name: str) -> Any:
         def check(authorization: str = Header(default="")) -> None:
             if not hmac.compare_digest(authorization.encode(), f"Bearer {serving.tokens[name]}".encode()):
-                raise HTTPException(401, {"code": "unauthorized", "message": f"No valid bearer token for {name}."})
+                raise Refused(401, {"code": "unauthorized", "message": f"No valid bearer token for {name}."})
 
         return Depends(check)
 
@@ -47,7 +48,11 @@ def build(serving: Serving) -> ASGIApp:
 async def _limit_body(request: Request, call_next: Any) -> Any:
     """A declared length above the limit is refused before anything is read."""
     length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > BODY_BYTES_MAX or "chunked" in request.headers.get("transfer-encoding", ""):
+    if (
+        not length.isdigit()
+        or int(length) > BODY_BYTES_MAX
+        or "chunked" in request.headers.get("transfer-encoding", "")
+    ):
         return _error(413, "too_large", f"A request body has a Content-Length of at most {BODY_BYTES_MAX} bytes.")
     return await call_next(request)
 

@@ -35,7 +35,8 @@ class HttpFaults:
         self._count.add(fault)
         transport = _transport(receive)
         if fault in BEFORE:
-            # Take the request in first, as a server does that dies while working; else the client sees a reset while sending.
+            # Take the request in first, as a server does that dies while working; else the client sees a reset
+            # while it still sends.
             await _drain(receive)
         if fault == "lost_request":
             transport.close()
@@ -46,7 +47,9 @@ class HttpFaults:
         else:
             await self._after(fault, scope, receive, send, transport)
 
-    async def _after(self, fault: str, scope: Scope, receive: Receive, send: Send, transport: asyncio.Transport) -> None:
+    async def _after(
+        self, fault: str, scope: Scope, receive: Receive, send: Send, transport: asyncio.Transport
+    ) -> None:
         kept: list[Message] = []
 
         async def keep(message: Message) -> None:

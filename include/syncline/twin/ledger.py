@@ -58,5 +58,5 @@ class Ledger:
     def entries(self, key: Key) -> list[Entry]:
         return list(self._entries.get(key, ()))
 
-    def keys(self) -> list[Key]:
+    def every_key(self) -> list[Key]:
         return list(self._entries)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from syncline.twin.schedule import Day, Schedule
     from syncline.twin.shop_book import ShopBook
 
-ALLOCATE_AFTER_S = (10, 90)
+# Less than a partner's clock skew: a statement that is provably later than an order has its allocation in it.
+ALLOCATE_AFTER_S = (10, 50)
 SHIP_AFTER_S = (300, 2400)
 CANCEL_RATE = 0.03
 SPLIT_RATE = 0.15
@@ -63,7 +64,10 @@ class Orders:
     def _order(self, at_ms: int) -> None:
         location = self._demand.choices(SITES, [site.demand_share for site in SITES])[0].location
         weights = [(3 if item.scarce else 1) * {"A": 5, "B": 3, "C": 1}[item.item_class] for item in ITEMS]
-        wanted = {item.sku: self._demand.randint(1, 4) for item in self._demand.choices(ITEMS, weights, k=self._demand.randint(1, 2))}
+        wanted = {
+            item.sku: self._demand.randint(1, 4)
+            for item in self._demand.choices(ITEMS, weights, k=self._demand.randint(1, 2))
+        }
         self._orders += 1
         lines = []
         for number, (item, asked) in enumerate(wanted.items(), 1):
@@ -98,7 +102,10 @@ class Orders:
             return
         self._schedule.at(max(at_ms, follow_ms - 60_000), lambda now_ms: self._pick(now_ms, location, lines))
         split = [line.quantity // 2 if self._work.random() < SPLIT_RATE else 0 for line in lines]
-        now = [OrderLine(line.order_line, line.item, line.quantity - later) for line, later in zip(lines, split, strict=True)]
+        now = [
+            OrderLine(line.order_line, line.item, line.quantity - later)
+            for line, later in zip(lines, split, strict=True)
+        ]
         rest = [OrderLine(line.order_line, line.item, later) for line, later in zip(lines, split, strict=True) if later]
         self._schedule.at(follow_ms, lambda now_ms: self._ship(now_ms, location, now))
         rest_ms = follow_ms + self._work.randint(120, 900) * 1000
@@ -107,7 +114,13 @@ class Orders:
 
     def _cancel(self, at_ms: int, location: str, lines: list[OrderLine]) -> None:
         told = [
-            {"sku": line.item, "uom": "EA", "delta": -line.quantity, "measure": "allocated", "reason": "order_cancelled"}
+            {
+                "sku": line.item,
+                "uom": "EA",
+                "delta": -line.quantity,
+                "measure": "allocated",
+                "reason": "order_cancelled",
+            }
             for line in lines
         ]
         effects = [Effect(line.item, "allocated", -line.quantity) for line in lines]
@@ -116,8 +129,8 @@ class Orders:
     def _pick(self, at_ms: int, location: str, lines: list[OrderLine]) -> None:
         """Carry the units to the dock: a move between bins, which leaves every total alone."""
         told = [
-            {"sku": line.item, "uom": "EA", "quantity": line.quantity, "from_bin": f"P-{line.item[-2:]}", "to_bin": "DOCK-1",
-             "from_condition": "good", "to_condition": "good"}
+            {"sku": line.item, "uom": "EA", "quantity": line.quantity,
+             "from_bin": f"P-{line.item[-2:]}", "to_bin": "DOCK-1", "from_condition": "good", "to_condition": "good"}
             for line in lines
         ]  # fmt: skip
         self._books.post(location, at_ms, "inventory.moved", told, [], "pick")
@@ -128,7 +141,13 @@ class Orders:
         for line in lines:
             shipped = min(line.quantity, max(0, self._books.pickable(location, line.item)))
             told.append(
-                {"sku": line.item, "uom": "EA", "quantity": shipped, "released": line.quantity, "order_line": line.order_line}
+                {
+                    "sku": line.item,
+                    "uom": "EA",
+                    "quantity": shipped,
+                    "released": line.quantity,
+                    "order_line": line.order_line,
+                }
             )
             effects += [Effect(line.item, "on_hand", -shipped)] if shipped else []
             effects.append(Effect(line.item, "allocated", -line.quantity))

@@ -67,7 +67,9 @@ class PartnerFiles:
 
     def _content(self, advice: Advice) -> bytes:
         ledger, location = self._world.books.ledger, self._partner.location
-        return x12_846.write(advice, lambda item, measure: ledger.balance_at(Key(location, item, measure), advice.as_of_ms))
+        return x12_846.write(
+            advice, lambda item, measure: ledger.balance_at(Key(location, item, measure), advice.as_of_ms)
+        )
 
     def _send(self, advice: Advice) -> None:
         self._put(advice.file_name, self._content(advice))

@@ -37,7 +37,10 @@ TICK_REAL_S = 0.05
 
 def _is_news(record: logging.LogRecord) -> bool:
     """uvicorn reports every connection that a fault closed on purpose; everything else it says is kept."""
-    return "without completing response" not in record.getMessage() and "without starting response" not in record.getMessage()
+    return (
+        "without completing response" not in record.getMessage()
+        and "without starting response" not in record.getMessage()
+    )
 
 
 logging.getLogger("uvicorn.error").addFilter(_is_news)
@@ -68,7 +71,7 @@ class Twin:
 
     def truth(self) -> str:
         """The truth as JSON, for a score after the twin is gone."""
-        return json.dumps(truth_of(self.serving.world, self.serving.now_ms()))
+        return json.dumps(truth_of(self.serving))
 
 
 class _Http(uvicorn.Server):
@@ -101,14 +104,19 @@ async def running(settings: Settings) -> AsyncIterator[Twin]:
     jobs = ErpJobs(settings.dsn, erp, settings.faults, world.count, settings.day.stream("erp jobs"), serving.now_ms)
     listener = socket.create_server((env_file.HOST, settings.port))
     drop = await sftp_server.listen(accounts, settings.sftp_port)
-    http = _Http(uvicorn.Config(build(serving), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3))
+    http = _Http(
+        uvicorn.Config(build(serving), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3)
+    )
     answering, simulation = asyncio.create_task(http.serve([listener])), asyncio.create_task(_tick(serving))
     jobs.start()
     try:
         while not http.started:
             await asyncio.sleep(0.01)
         port = listener.getsockname()[1]
-        env = {f"AIRFLOW_CONN_{name.upper()}": env_file.http_connection(port, token) for name, token in serving.tokens.items()}
+        env = {
+            f"AIRFLOW_CONN_{name.upper()}": env_file.http_connection(port, token)
+            for name, token in serving.tokens.items()
+        }
         env |= {f"AIRFLOW_CONN_{each.user.upper()}": env_file.sftp_connection(each, drop) for each in accounts}
         env["SYNCLINE_CLOCK"] = settings.clock.spec()
         yield Twin(serving, port, drop.port, env, simulation)

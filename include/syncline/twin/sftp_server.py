@@ -61,7 +61,8 @@ async def listen(accounts: list[Account], port: int) -> SftpDrop:
         return _Drop(chan, by_user[chan.get_extra_info("username")].root)
 
     acceptor = await asyncssh.listen(
-        HOST, port, server_factory=Server, server_host_keys=[host_key], sftp_factory=drop, sftp_version=3, allow_scp=False,
+        HOST, port, server_factory=Server, server_host_keys=[host_key],
+        sftp_factory=drop, sftp_version=3, allow_scp=False,
         login_timeout=15, keepalive_interval=30,
     )  # fmt: skip
     algorithm, data = host_key.export_public_key("openssh").decode().split()[:2]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 
 if TYPE_CHECKING:
     from syncline.twin.serving import Serving
@@ -47,7 +46,9 @@ def router(serving: Serving) -> APIRouter:
         shop = serving.world.shop
         sha = hashlib.sha256(availability.model_dump_json().encode()).hexdigest()
         if not shop.key_body(idempotency_key, sha):
-            raise HTTPException(409, {"code": "key_reused", "message": "This Idempotency-Key came with another body before."})
+            raise HTTPException(
+                409, {"code": "key_reused", "message": "This Idempotency-Key came with another body before."}
+            )
         return {"lines": [shop.set_line(line.model_dump(), now_ms) for line in availability.lines]}
 
     return routes

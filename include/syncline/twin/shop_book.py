@@ -67,13 +67,6 @@ class ShopBook:
         found = self._changes[after : after + limit]
         return found, after + limit < len(self._changes)
 
-    def timeline(self) -> list[tuple[int, str, str, int]]:
-        """(at_ms, item, location, available after) of every change, in order."""
-        return [
-            (at_ms, change["sku"], change["location"], change["available_after"])
-            for at_ms, change in zip(self._times, self._changes, strict=True)
-        ]
-
     def _change(
         self, sku: str, location: str, kind: str, delta: int, at_ms: int, *, reference: str | None = None,
         order_line: str | None = None,

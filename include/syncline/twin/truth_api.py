@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Query
 
 from syncline.twin.ledger import Key
+from syncline.twin.network import ITEMS, SITES
 from syncline.twin.wms_log import iso_ms
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ def router(serving: Serving) -> APIRouter:
 
     @routes.get("/truth")
     async def truth() -> dict[str, Any]:
-        now_ms = serving.advance()
-        return truth_of(serving.world, now_ms)
+        # In the loop although it blocks for some milliseconds: the world must stand still while it is read.
+        serving.advance()
+        return truth_of(serving)
 
     @routes.get("/ledger")
     async def ledger(
@@ -59,14 +61,28 @@ def status_of(world: World, now_ms: int) -> dict[str, Any]:
     }
 
 
-def truth_of(world: World, now_ms: int) -> dict[str, Any]:
-    """Everything a score needs; the shape is read by ``syncline.twin.score``. Times are epoch milliseconds."""
+def truth_of(serving: Serving) -> dict[str, Any]:
+    """Everything a score needs; read by ``syncline.twin.score.Truth``. Times are epoch milliseconds. Blocks on Postgres."""
+    world, now_ms = serving.world, serving.now_ms()
     ledger = world.books.ledger
     return {
         "status": status_of(world, now_ms),
-        "balances": [[*key, ledger.balance(key)] for key in ledger.keys()],
+        "rate": serving.clock.rate,
+        "balances": [[*key, ledger.balance(key)] for key in ledger.every_key()],
         "attempts": [list(astuple(attempt)) for attempt in world.orders.attempts],
         "visible": {p.event_id: p.visible_ms for log in world.books.logs.values() for p in log.records()},
-        "shop_timeline": [list(point) for point in world.shop.timeline()],
-        "erp_opening": [[item, location, quantity] for (item, location), quantity in sorted(world.erp_opening.items())],
+        "shop_opening": _rows(world.shop_opening),
+        "erp_opening": _rows(world.erp_opening),
+        "shop": _rows(
+            {
+                (item.sku, site.location): world.shop.available(item.sku, site.location)
+                for site in SITES
+                for item in ITEMS
+            }
+        ),
+        "erp": serving.erp.state(),
     }
+
+
+def _rows(numbers: dict[tuple[str, str], int]) -> list[list[Any]]:
+    return [[item, location, quantity] for (item, location), quantity in sorted(numbers.items())]

@@ -55,7 +55,14 @@ class WmsLog:
         return max(at_ms, self._log[-1].posted_ms + 1) if self._log else at_ms
 
     def append(
-        self, at_ms: int, kind: str, transaction_id: str, lines: list[dict[str, Any]], *, may_be_late: bool = True, **extra: Any
+        self,
+        at_ms: int,
+        kind: str,
+        transaction_id: str,
+        lines: list[dict[str, Any]],
+        *,
+        may_be_late: bool = True,
+        **extra: Any,
     ) -> Posted:
         """Post one event; ``extra`` are further fields of the event (``mode``, ``shipment_id``)."""
         posted_ms = self.next_ms(at_ms)

@@ -27,6 +27,7 @@ class World:
         self.shop = ShopBook()
         self.orders = Orders(day, self.schedule, self.books, self.shop)
         self.erp_opening: dict[tuple[str, str], int] = {}
+        self.shop_opening: dict[tuple[str, str], int] = {}
         self.books.open(day.start_ms)
         self._open_targets()
         self.orders.start(day.events_per_hour * ORDER_SHARE)
@@ -55,4 +56,5 @@ class World:
                 available = self.orders.sellable(site.location, item.sku) - SAFETY_STOCK[item.item_class]
                 errors = [rng.randint(-4, 4) if rng.random() < STALE_OPENING_RATE else 0 for _ in range(2)]
                 self.erp_opening[item.sku, site.location] = max(0, on_hand + errors[0])
+                self.shop_opening[item.sku, site.location] = max(0, available + errors[1])
                 self.shop.open(item.sku, site.location, max(0, available + errors[1]), self.day.start_ms)

@@ -58,7 +58,8 @@ def write(advice: Advice, quantity_of: Callable[[str, str], int]) -> bytes:
     body.append(["SE", str(len(body) + 1), "0001"])
     sender = advice.partner.sender_id
     head = [
-        ["ISA", "00", " " * 10, "00", " " * 10, "ZZ", f"{sender:<15}", "ZZ", f"{RECEIVER_ID:<15}", f"{sent:%y%m%d}", f"{sent:%H%M}",
+        ["ISA", "00", " " * 10, "00", " " * 10, "ZZ", f"{sender:<15}", "ZZ", f"{RECEIVER_ID:<15}",
+         f"{sent:%y%m%d}", f"{sent:%H%M}",
          "U", "00401", control, "0", "P", ">"],
         ["GS", "IB", sender, RECEIVER_ID, f"{sent:%Y%m%d}", f"{sent:%H%M}", str(advice.control), "X", "004010"],
     ]  # fmt: skip

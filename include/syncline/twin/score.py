@@ -1,0 +1,163 @@
+"""Measure two integrators on the same day with the same code: Syncline, and latest-arrival-wins."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from syncline.twin import score_sql
+from syncline.twin.belief import StockKey
+from syncline.twin.naive import Arrival, Mapping, replay
+from syncline.twin.orders import Attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Table
+    from pathlib import Path
+
+    import psycopg
+
+
+@dataclass(frozen=True)
+class Score:
+    """Figures of one integrator. Units are base units, latencies real seconds; None where it does not apply."""
+
+    name: str
+    keys: int
+    wrong_balances: int
+    wrong_unflagged: int
+    drift_units: int
+    erp_wrong: int
+    erp_drift_units: int
+    oversold_units: int
+    double_posts: int
+    lock_failures: int | None
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+    latency_events: int
+    wrong_keys: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A correction that is still open at the end."""
+
+    target: str
+    item: str
+    location: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the twin's ``/twin/v1/truth`` answers, typed."""
+
+    on_hand: dict[StockKey, int]
+    attempts: list[Attempt]
+    visible_ms: dict[str, int]
+    shop_opening: dict[StockKey, int]
+    erp_opening: dict[StockKey, int]
+    erp: dict[StockKey, int]
+    adjustments: list[tuple[str, int]]  # reference, changed_ms
+    rate: float
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Truth:
+        erp = value["erp"]
+        return cls(
+            {StockKey(item, loc): qty for loc, item, measure, qty in value["balances"] if measure == "on_hand"},
+            [Attempt(*row) for row in value["attempts"]],
+            value["visible"],
+            {StockKey(item, location): quantity for item, location, quantity in value["shop_opening"]},
+            {StockKey(item, location): quantity for item, location, quantity in value["erp_opening"]},
+            {StockKey(item, location): quantity for item, location, quantity in erp["balances"]},
+            [(reference, changed_ms) for reference, changed_ms in erp["adjustments"]],
+            value["rate"],
+        )
+
+
+def score_both(conn: psycopg.Connection[Any], truth: Truth, seeds: Path) -> list[Score]:
+    """Syncline's score and the baseline's, in this order; ``conn`` may read raw, ops, intermediate and canonical."""
+    arrivals = [Arrival(*row) for row in conn.execute(score_sql.ARRIVALS)]
+    return [score_syncline(conn, truth), score_naive(arrivals, truth, Mapping(seeds))]
+
+
+def open_corrections(conn: psycopg.Connection[Any]) -> list[Held]:
+    return [Held(*row) for row in conn.execute(score_sql.OPEN_CORRECTIONS)]
+
+
+def score_syncline(conn: psycopg.Connection[Any], truth: Truth) -> Score:
+    believed = {StockKey(item, location): qty for item, location, qty in conn.execute(score_sql.BALANCES)}
+    flagged = {StockKey(*row) for row in conn.execute(score_sql.FLAGGED)}
+    posted_ms = dict(truth.adjustments)
+    latencies: dict[str, float] = {}
+    for event_id, _, correction_id, listening_ms in conn.execute(score_sql.CARRIED):
+        visible_ms = truth.visible_ms.get(event_id)
+        if visible_ms is not None and visible_ms >= listening_ms and correction_id in posted_ms:
+            latency_s = (posted_ms[correction_id] - visible_ms) / 1000 / truth.rate
+            latencies[event_id] = max(latencies.get(event_id, 0.0), latency_s)
+    references = Counter(reference for reference, _ in truth.adjustments)
+    row = conn.execute(score_sql.LOCKED_ATTEMPTS).fetchone()
+    return _score(
+        "syncline", truth, believed, flagged, truth.erp, [try_.shown for try_ in truth.attempts],
+        double_posts=sum(times - 1 for times in references.values()),
+        lock_failures=row[0] if row else 0,
+        latencies=list(latencies.values()),
+    )  # fmt: skip
+
+
+def score_naive(arrivals: list[Arrival], truth: Truth, mapping: Mapping) -> Score:
+    """The baseline's ERP number is its belief; it flags nothing."""
+    naive = replay(arrivals, mapping, truth.erp_opening, truth.shop_opening)
+    believed = {key: naive.erp.last(key) for key in truth.on_hand}
+    sold: dict[StockKey, list[tuple[int, int]]] = defaultdict(list)
+    shown = []
+    for try_ in truth.attempts:
+        # The shop counts its own sales down; what the baseline sets later overwrites that, known to it or not.
+        key = StockKey(try_.item, try_.location)
+        since_ms = naive.shop.changed_ms(key, try_.at_ms)
+        shown.append(naive.shop.at(key, try_.at_ms) - sum(units for at_ms, units in sold[key] if at_ms >= since_ms))
+        sold[key].append((try_.at_ms, try_.taken))
+    return _score(
+        "latest arrival wins", truth, believed, set(), believed, shown,
+        double_posts=naive.double_posts, lock_failures=None, latencies=[],
+    )  # fmt: skip
+
+
+def oversold_units(attempts: list[Attempt], shown: list[int]) -> int:
+    """Units that were on offer and not there, over all attempts to buy; ``shown`` is what each attempt saw."""
+    return sum(
+        max(0, min(try_.asked, on_offer) - try_.sellable) for try_, on_offer in zip(attempts, shown, strict=True)
+    )
+
+
+def percentile(values: list[float], share: float) -> float | None:
+    """Nearest-rank percentile, None of nothing."""
+    ordered = sorted(values)
+    return round(ordered[max(0, math.ceil(share * len(ordered)) - 1)], 1) if ordered else None
+
+
+def _score(
+    name: str, truth: Truth, believed: Table[StockKey, int], flagged: set[StockKey], erp: Table[StockKey, int],
+    shown: list[int], *, double_posts: int, lock_failures: int | None, latencies: list[float],
+) -> Score:  # fmt: skip
+    wrong = {key: believed.get(key, 0) - true for key, true in truth.on_hand.items() if believed.get(key) != true}
+    erp_off = [abs(erp.get(key, 0) - true) for key, true in truth.on_hand.items()]
+    return Score(
+        name=name,
+        keys=len(truth.on_hand),
+        wrong_balances=len(wrong),
+        wrong_unflagged=len(set(wrong) - flagged),
+        drift_units=sum(abs(units) for units in wrong.values()),
+        erp_wrong=sum(1 for units in erp_off if units),
+        erp_drift_units=sum(erp_off),
+        oversold_units=oversold_units(truth.attempts, shown),
+        double_posts=double_posts,
+        lock_failures=lock_failures,
+        latency_p50_s=percentile(latencies, 0.50),
+        latency_p95_s=percentile(latencies, 0.95),
+        latency_events=len(latencies),
+        wrong_keys=sorted(f"{key.item}@{key.location}{'' if key in flagged else ' unflagged'}" for key in wrong),
+    )
