@@ -1,3 +1,5 @@
+-- depends_on: {{ ref('int_touched_cells') }}
+
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_cells',
