@@ -101,3 +101,16 @@ def warehouse_dsn(server: embedded.Server, database: str, role_passwords: dict[s
         return f"postgresql://{role_name(role)}:{role_passwords[role]}@{server.host}:{server.port}/{database}"
 
     return dsn
+
+
+@pytest.fixture
+def candidates(warehouse: psycopg.Connection) -> None:
+    """``canonical.candidate_corrections`` as dbt builds it (docs/contracts.md), empty."""
+    warehouse.execute(
+        """
+        create table canonical.candidate_corrections (
+          batch_id bigint, target text, item text, location text, item_class text, wanted bigint, shown bigint,
+          reading_no bigint, expected_version text, in_flight bigint, delta bigint, kind text, hold_reason text, is_open boolean)
+        """
+    )
+    warehouse.execute("grant select on canonical.candidate_corrections to syncline_publisher")

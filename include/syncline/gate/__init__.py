@@ -1,0 +1,1 @@
+"""The last look before release: Great Expectations on the candidate corrections of the batch in flight."""

@@ -1,0 +1,1 @@
+"""What we intend to tell the targets: corrections, their states, and the release that writes them."""

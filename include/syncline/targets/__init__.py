@@ -1,0 +1,1 @@
+"""Systems that we put right: reading their change list, sending corrections, proving what happened."""

@@ -1,0 +1,1 @@
+"""The ERP: adjustments by delta, posted once for each reference."""

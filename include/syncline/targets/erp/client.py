@@ -1,0 +1,74 @@
+"""The ERP's API as two calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from syncline.targets.answers import Change, DocumentAnswer, Line, Outcome, Page
+from syncline.targets.http import NoAnswer, TargetHttp
+from syncline.targets.policy import ERP, TargetPolicy
+from syncline.targets.reading import (
+    OPTIONAL_TEXT,
+    POSITION,
+    QUANTITY,
+    TEXT,
+    document_key,
+    instant,
+    page_validator,
+    read_document,
+    read_page,
+    silence,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LIMIT_MAX = 1000
+RESULTS: dict[str, Outcome] = {"posted": "applied", "replayed": "replayed"}
+_page = page_validator(
+    {
+        "position": POSITION, "item": TEXT, "location": TEXT, "kind": {"enum": ["opening", "adjustment", "outside"]},
+        "delta": QUANTITY, "quantity_after": QUANTITY, "reference": OPTIONAL_TEXT, "changed_at": TEXT,
+    },
+    LIMIT_MAX,
+)  # fmt: skip
+
+
+class ErpClient:
+    """``base_url`` is scheme, host and port. The API version is part of the paths here."""
+
+    def __init__(self, base_url: str, token: str, policy: TargetPolicy = ERP) -> None:
+        self._http = TargetHttp(policy.target, base_url, token)
+        self._policy = policy
+
+    def close(self) -> None:
+        self._http.close()
+
+    def changes(self, after: int, limit: int) -> Page:
+        """The complete change list after ``after``. Errors as ``TargetHttp.get_page`` and ``read_page``."""
+        params = {"after": after, "limit": min(limit, LIMIT_MAX)}
+        body = self._http.get_page("/erp/v1/changes", params, timeout_s=self._policy.call_s)
+        return read_page(self._policy.target, body, after, _page, _change)
+
+    def send(self, lines: Sequence[Line], timeout_s: float) -> DocumentAnswer:
+        """Post adjustments: the document is executed as a whole or not at all."""
+        rows = [
+            {"reference": line.reference, "item": line.item, "location": line.location, "delta": line.quantity}
+            for line in lines
+        ]
+        try:
+            answer = self._http.call(
+                "POST", "/erp/v1/adjustments", timeout_s=timeout_s, body={"lines": rows},
+                headers={"Idempotency-Key": document_key(lines)},
+            )  # fmt: skip
+        except NoAnswer as error:
+            return silence(lines, error.message)
+        return read_document(self._policy, lines, answer, RESULTS)
+
+
+def _change(row: dict[str, Any]) -> Change:
+    # int(): JSON's 5.0 is an integer to the schema and a float to Python.
+    return Change(
+        int(row["position"]), row["item"], row["location"], row["kind"], int(row["delta"]), int(row["quantity_after"]), None,
+        row["reference"], None, instant(row["changed_at"]),
+    )  # fmt: skip

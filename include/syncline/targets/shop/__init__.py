@@ -1,0 +1,1 @@
+"""The shop: availability set by compare on its version."""
