@@ -30,28 +30,28 @@ def build(batch_id: int) -> int:
     from syncline_airflow.connections import connection, warehouse
 
     with warehouse("transformer") as transformer:
-        resolve.build(transformer, connection("warehouse_transformer"), batch_id)
+        resolve.build(transformer, connection("warehouse_transformer").postgres_dsn(), batch_id)
     return batch_id
 
 
 def gate(batch_id: int) -> int:
     """Let Great Expectations judge the candidates; a critical failure holds the batch and fails the task."""
-    from syncline import gate as gates
+    from syncline.gate.check import check
     from syncline_airflow.connections import connection, warehouse
 
     with warehouse("publisher") as publisher:
-        gates.check(connection("warehouse_publisher").postgres_dsn("+psycopg2"), publisher, batch_id)
+        check(connection("warehouse_publisher").postgres_dsn("+psycopg2"), publisher, batch_id)
     return batch_id
 
 
 def release(batch_id: int) -> dict[str, int]:
     """Write corrections and watermark in one transaction; the counts of the release."""
-    from syncline import outbox
     from syncline.clock import clock_from_env
+    from syncline.outbox.release import release as release_batch
     from syncline_airflow.connections import warehouse
 
     with warehouse("publisher") as publisher:
-        released = outbox.release(publisher, batch_id, clock_from_env().now())
+        released = release_batch(publisher, batch_id, clock_from_env().now())
     return {name: value for name, value in dataclasses.asdict(released).items() if isinstance(value, int)}
 
 
@@ -60,4 +60,4 @@ def build_marts() -> None:
     from syncline import resolve
     from syncline_airflow.connections import connection
 
-    resolve.build_marts(connection("warehouse_transformer"))
+    resolve.build_marts(connection("warehouse_transformer").postgres_dsn())

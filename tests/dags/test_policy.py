@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from datetime import timedelta
@@ -63,7 +64,7 @@ def test_nothing_is_released_before_it_is_built_and_judged(dag_bag: DagBag) -> N
     resolve = dag_bag.dags["resolve"]
     order = ["open_batch", "build", "gate", "release"]
     assert {task.task_id for task in resolve.tasks} == set(order)
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in itertools.pairwise(order):
         assert resolve.get_task(after).upstream_task_ids == {before}
 
 

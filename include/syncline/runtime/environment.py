@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from syncline.errors import ConfigurationError
 from syncline.home import project_root
 from syncline.runtime.credentials import ADMIN, Credentials, write_private
 from syncline.runtime.databases import AIRFLOW_ROLE, Place
@@ -142,20 +141,3 @@ def write_login(installation: Installation) -> None:
     """The simple auth manager reads its passwords from a file; missing ones it would invent and print."""
     passwords = json.dumps({ADMIN: installation.credentials.airflow_admin})
     write_private(installation.airflow_home / "passwords.json", passwords)
-
-
-def read_env_file(path: Path) -> dict[str, str]:
-    """``NAME=value`` lines, as the twin writes them; values are taken as they stand, without quoting rules.
-
-    Raises:
-        ConfigurationError: a line is no assignment; says which (the value is not printed).
-    """
-    variables = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        name, separator, value = line.partition("=")
-        if not separator or not name.isidentifier():
-            raise ConfigurationError(f"{path}, line {number}: no NAME=value.", next_step="Write one NAME=value a line.")
-        variables[name] = value
-    return variables

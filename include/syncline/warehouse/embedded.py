@@ -20,7 +20,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from syncline.errors import WarehouseUnavailable
 
@@ -83,14 +83,32 @@ def start(home: Path) -> Server:
 
 @contextmanager
 def running(home: Path) -> Iterator[Server]:
-    """The server of ``home`` for the time of a block: stopped again at its end if it was not running before."""
-    known = _read((home / "pg").resolve())
-    was_running = known is not None and _is_running(known)
+    """The server of ``home`` for the time of a block.
+
+    The last of all users stops it, if it was one of them that started it (also one that was killed since); a server
+    that was started otherwise is left alone.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    started = home / "pg.started"
+    with (home / "pg.users").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        known = _read((home / "pg").resolve())
+        if known is None or not _is_running(known):
+            started.touch()
+        try:
+            yield start(home)
+        finally:
+            if started.exists() and _is_last(users):
+                stop(home)
+                started.unlink()
+
+
+def _is_last(users: IO[str]) -> bool:
     try:
-        yield start(home)
-    finally:
-        if not was_running:
-            stop(home)
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def stop(home: Path) -> bool:

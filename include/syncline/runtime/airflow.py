@@ -1,0 +1,121 @@
+"""Airflow's components on this machine: start them in the right order, know when they work, trigger one run."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import requests
+
+from syncline.errors import ConfigurationError, SynclineError
+from syncline.runtime.credentials import ADMIN
+from syncline.runtime.environment import Installation, build
+from syncline.runtime.supervisor import Supervisor
+from syncline.warehouse.connect import connect_dsn
+
+READY_S = 120.0
+REQUEST_S = 10.0
+# Loaded by the scheduler before it forks its workers; see plugins/airflow_local_settings.py.
+PRELOAD = "SYNCLINE_PRELOAD"
+
+
+@dataclass
+class Airflow:
+    """The three components of ``installation``; nothing else is needed (no task defers, so no triggerer)."""
+
+    installation: Installation
+    supervisor: Supervisor
+
+    def start_server(self) -> None:
+        """API server and DAG processor: what can start before the partners' addresses are known.
+
+        Raises:
+            ConfigurationError: the port is taken.
+            ChildFailed: a component ended or took longer than READY_S.
+        """
+        require_free(self.installation.port)
+        env = build(self.installation)
+        self.supervisor.start("airflow-api-server", self._command("api-server"), env)
+        self.supervisor.start("airflow-dag-processor", self._command("dag-processor"), env)
+
+    def start_scheduler(self, extra: Mapping[str, str]) -> None:
+        """Scheduler with its workers. Tasks see ``extra``: connections of the partners, the clock."""
+        env = build(self.installation, {**extra, PRELOAD: "1"})
+        self.supervisor.start("airflow-scheduler", self._command("scheduler", "--skip-serve-logs"), env)
+
+    def wait_for_dags(self, expected: set[str]) -> None:
+        """Until the API answers and every expected DAG is parsed; a DAG file that does not import ends the wait."""
+        dsn = self.installation.server.dsn(self.installation.airflow)
+        with connect_dsn(dsn, name="airflow") as metadata:
+            self.supervisor.wait_until(lambda: expected <= _parsed(metadata) and self.answers(), "Airflow", READY_S)
+
+    def answers(self) -> bool:
+        """Does the API server answer?"""
+        try:
+            return requests.get(f"{self.installation.address}/api/v2/version", timeout=REQUEST_S).ok
+        except requests.ConnectionError:
+            return False
+
+    def run(self, dag_id: str, timeout_s: float) -> str:
+        """Trigger one run and wait for its end; returns its final state.
+
+        Raises:
+            SynclineError: the API refused, or the run took longer than ``timeout_s`` real seconds.
+        """
+        runs = f"{self.installation.address}/api/v2/dags/{dag_id}/dagRuns"
+        login = {"username": ADMIN, "password": self.installation.credentials.airflow_admin}
+        token = _json(requests.post(f"{self.installation.address}/auth/token", json=login, timeout=REQUEST_S))
+        headers = {"Authorization": f"Bearer {token['access_token']}"}
+        answer = requests.post(runs, json={"logical_date": None}, headers=headers, timeout=REQUEST_S)
+        run_id = _json(answer)["dag_run_id"]
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            state = str(_json(requests.get(f"{runs}/{run_id}", headers=headers, timeout=REQUEST_S))["state"])
+            if state in ("success", "failed"):
+                return state
+            time.sleep(0.5)
+        raise SynclineError(
+            f"{dag_id} did not end within {timeout_s:.0f} s.", next_step="Look at it in the Airflow UI."
+        )
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [str(Path(sys.executable).parent / "airflow"), *arguments]
+
+
+def require_free(port: int) -> None:
+    """Raise a ConfigurationError when somebody listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Port {port} of 127.0.0.1 is taken ({error.strerror}).", next_step="Choose another one with --port."
+            ) from None
+
+
+def free_port() -> int:
+    """A port nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _parsed(metadata: psycopg.Connection) -> set[str]:
+    broken = metadata.execute("select filename, stacktrace from import_error limit 1").fetchone()
+    if broken:
+        last = str(broken[1]).strip().splitlines()[-1]
+        raise SynclineError(f"DAG file {broken[0]} does not import: {last}", next_step="Correct it and start again.")
+    return {row[0] for row in metadata.execute("select dag_id from dag where not is_stale")}
+
+
+def _json(answer: requests.Response) -> dict[str, Any]:
+    if not answer.ok:
+        raise SynclineError(f"Airflow answered {answer.status_code} to {answer.request.method} {answer.url}.")
+    return dict(answer.json())
