@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 
 # Two builds at once would mix their working tables; the loser is retried by Airflow instead of waiting here.
 BUILD_LOCK = 7240004
-SELECT = ["--select", "tag:resolve", "--exclude-resource-type", "unit_test"]
+LANE = ["--select", "tag:resolve", "--exclude-resource-type", "unit_test"]
+# A rebuilt table takes the views on it along: the marts come back in the same run.
+EVERYTHING = ["--full-refresh", "--select", "tag:resolve", "tag:marts", "--exclude-resource-type", "unit_test"]
+MARTS = ["--select", "tag:marts", "--exclude-resource-type", "unit_test"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,16 @@ class Built:
 def build(conn: psycopg.Connection, dsn: str, batch_id: int, target: Path | None = None) -> Built:
     """Resolve the facts of ``batch_id`` (as role transformer). Safe to repeat: the same rows come out.
 
+    A batch that was released is left alone: its candidates are history, and rebuilding them would put the ones of
+    the batch in flight out of sight.
+
     Raises:
         RetryableError: another build holds the warehouse.
         WarehouseUnavailable, TerminalError: as ``dbt.run``.
     """
-    return _build(conn, dsn, batch_id, [], target)
+    if conn.execute("select state from ops.batches where batch_id = %s", (batch_id,)).fetchone() == ("released",):
+        return Built(batch_id, 0, 0.0, {}, 0, 0)
+    return _build(conn, dsn, batch_id, LANE, target)
 
 
 def rebuild(conn: psycopg.Connection, dsn: str, target: Path | None = None) -> Built | None:
@@ -48,16 +56,21 @@ def rebuild(conn: psycopg.Connection, dsn: str, target: Path | None = None) -> B
     row = conn.execute("select max(batch_id) from ops.batches").fetchone()
     if row is None or row[0] is None:
         return None
-    return _build(conn, dsn, row[0], ["--full-refresh"], target)
+    return _build(conn, dsn, row[0], EVERYTHING, target)
 
 
-def _build(conn: psycopg.Connection, dsn: str, batch_id: int, options: list[str], target: Path | None) -> Built:
+def build_marts(dsn: str, target: Path | None = None) -> int:
+    """Create or refresh what people and BI tools read; returns the number of nodes."""
+    return len(dbt.run(dsn, ["build", *MARTS], target))
+
+
+def _build(conn: psycopg.Connection, dsn: str, batch_id: int, selection: list[str], target: Path | None) -> Built:
     if conn.execute("select pg_try_advisory_lock(%s)", (BUILD_LOCK,)).fetchone() != (True,):
         raise RetryableError("Another build is running.", next_step="Nothing: this one is retried.", batch_id=batch_id)
     try:
         as_of = _make_current(conn, batch_id)
         started = time.monotonic()
-        nodes = dbt.run(dsn, ["build", *SELECT, *options], target)
+        nodes = dbt.run(dsn, ["build", *selection], target)
         seconds = round(time.monotonic() - started, 2)
         opened, resolved = sync_exceptions(conn, batch_id, as_of)
         conn.execute("update ops.batches set state = 'built' where batch_id = %s and state = 'open'", (batch_id,))

@@ -6,21 +6,24 @@ from datetime import datetime
 
 import psycopg
 
-# The causes that stand now. A subject names what a person must look at: a key, or what could not be mapped.
+# The causes that stand now, for the cells of the batch. A subject names what a person must look at: a key, or what
+# could not be mapped. Quarantine is looked up by its index: it is small, or somebody is already at work on it.
 _CAUSES = """
 create temporary table causes on commit drop as
 select 'conflict' as rule, concat_ws('/', d.item, d.location, d.measure) as subject,
        'two bodies under one key: ' || string_agg(d.fact_id || ' against ' || coalesce(d.decided_by, '?'), ', ' order by d.fact_id) as detail,
        'Decide which telling holds; pushes of the key wait.' as next_step
-from intermediate.int_dispositions d where d.disposition = 'conflict'
+from intermediate.int_dispositions d join intermediate.int_touched_cells c using (item, location, measure)
+where d.disposition = 'conflict'
 group by d.item, d.location, d.measure
 union all
-select 'discrepancy', concat_ws('/', v.item, v.location, v.measure),
+select 'discrepancy', concat_ws('/', v.item, v.location, v.measure, nullif(v.lot, '')),
        v.source || ' says ' || v.reported || ', off by ' || array_to_string(v.variances, ' or ') || ' (' || v.fact_id || ')',
        'Count the stock, or ask the source that is wrong.'
 from (
-  select distinct on (item, location, measure, lot) * from canonical.verdicts
-  order by item, location, measure, lot, reported_from desc, reported_to desc, fact_id desc
+  select distinct on (v.item, v.location, v.measure, v.lot) v.*
+  from canonical.verdicts v join intermediate.int_touched_cells c using (item, location, measure)
+  order by v.item, v.location, v.measure, v.lot, v.reported_from desc, v.reported_to desc, v.fact_id desc
 ) v where v.verdict = 'discrepancy'
 union all
 select 'quarantined: ' || f.quarantine_code,
@@ -35,11 +38,17 @@ select 'quarantined: ' || f.quarantine_code,
        count(*) || ' facts wait, first at ' || min(f.position),
        case when f.quarantine_code like 'un%' then 'Add it to the crosswalk CSV, then: syncline config apply.'
          else 'Ask the source for a corrected record; see syncline quarantine list.' end
-from staging.stg_facts f where f.quarantine_code is not null and not f.is_test
+from intermediate.int_dispositions d join staging.stg_facts f using (fact_id)
+where d.disposition = 'quarantined' and f.quarantine_code is not null
 group by 1, 2, f.quarantine_code
 """
 
-_RULES = "(rule in ('conflict', 'discrepancy') or rule like 'quarantined: %%')"
+_IS_LOOKED_AT = """
+  (e.rule like 'quarantined: %%' or (e.rule in ('conflict', 'discrepancy') and exists (
+    select from intermediate.int_touched_cells c
+    where e.subject = concat_ws('/', c.item, c.location, c.measure)
+       or starts_with(e.subject, concat_ws('/', c.item, c.location, c.measure) || '/'))))
+"""
 
 
 def sync_exceptions(conn: psycopg.Connection, batch_id: int, as_of: datetime) -> tuple[int, int]:
@@ -57,7 +66,7 @@ def sync_exceptions(conn: psycopg.Connection, batch_id: int, as_of: datetime) ->
         resolved = conn.execute(
             f"""
             update ops.exceptions e set state = 'resolved', resolved_at = %s
-            where state = 'open' and {_RULES}
+            where state = 'open' and {_IS_LOOKED_AT}
               and not exists (select from causes c where c.rule = e.rule and c.subject = e.subject)
             """,
             (as_of,),

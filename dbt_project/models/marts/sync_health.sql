@@ -1,0 +1,89 @@
+-- One row for each source and target: is it alive, how far behind, and what waits for a person.
+
+with batch as (
+  select as_of from {{ source('ops', 'current_batch') }}
+),
+
+loads as (
+  select source, max(received_at) as last_load_at, count(*) as loads, sum(facts)::bigint as facts
+  from {{ source('raw', 'loads') }}
+  group by source
+),
+
+waiting as (
+  select l.source, count(*) as loads_waiting
+  from {{ source('raw', 'loads') }} as l
+  left join {{ source('ops', 'batch_loads') }} as b on l.load_id = b.load_id
+  where b.load_id is null
+  group by l.source
+),
+
+facts as (
+  select
+    source,
+    sum(facts) filter (where disposition = 'quarantined')::bigint as quarantined,
+    sum(facts) filter (where disposition = 'conflict')::bigint as conflicts,
+    sum(facts) filter (where disposition = 'contradicted')::bigint as contradicted
+  from {{ ref('fct_dispositions') }}
+  group by source
+),
+
+corrections as (
+  select
+    target,
+    count(*) filter (where state = 'pending') as pending,
+    count(*) filter (where state = 'held') as held,
+    count(*) filter (where state in ('sent', 'unknown')) as unproven,
+    count(*) filter (where state = 'applied') as applied,
+    count(*) filter (where state = 'dead') as dead,
+    max(closed_at) filter (where state = 'applied') as last_applied_at
+  from {{ source('ops', 'outbox') }}
+  group by target
+),
+
+readings as (
+  select target, max(read_at) as last_read_at from {{ source('ops', 'target_readings') }} group by target
+)
+
+select
+  'source' as side,
+  s.source as name,
+  b.as_of,
+  c.polled_at as last_seen_at,
+  l.last_load_at,
+  coalesce(l.loads, 0) as loads,
+  coalesce(l.facts, 0) as facts,
+  coalesce(w.loads_waiting, 0) as waiting,
+  coalesce(f.quarantined, 0) as quarantined,
+  coalesce(f.conflicts, 0) as conflicts,
+  coalesce(f.contradicted, 0) as contradicted,
+  cast(null as bigint) as held,
+  cast(null as bigint) as unproven,
+  cast(null as bigint) as dead
+from {{ source('ops', 'current_sources') }} as s
+left join batch as b on true
+left join {{ source('ops', 'source_cursors') }} as c on s.source = c.source
+left join loads as l on s.source = l.source
+left join waiting as w on s.source = w.source
+left join facts as f on s.source = f.source
+
+union all
+
+select
+  'target',
+  r.target,
+  b.as_of,
+  r.last_read_at,
+  c.last_applied_at,
+  coalesce(c.applied, 0),
+  null,
+  coalesce(c.pending, 0),
+  null,
+  null,
+  null,
+  coalesce(c.held, 0),
+  coalesce(c.unproven, 0),
+  coalesce(c.dead, 0)
+from readings as r
+left join batch as b on true
+left join corrections as c on r.target = c.target
