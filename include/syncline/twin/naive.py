@@ -106,10 +106,10 @@ def replay(
     polls ask twice, the baseline would not have asked."""
     naive = Naive()
     measures: dict[StockKey, dict[str, int]] = defaultdict(dict)
-    for key, quantity in erp_opening.items():
-        measures[key] = {"on_hand": quantity}
-        naive.erp.set(key, 0, quantity)
-        naive.shop.set(key, 0, shop_opening[key])
+    for opened, quantity in erp_opening.items():
+        measures[opened] = {"on_hand": quantity}
+        naive.erp.set(opened, 0, quantity)
+        naive.shop.set(opened, 0, shop_opening[opened])
     seen_in: dict[str, int] = {}
     told: Counter[tuple[str, str, str]] = Counter()
     for arrival in arrivals:

@@ -29,7 +29,8 @@ union select item, location from intermediate.int_dispositions
 # Events before the source's first load are left out: nobody was listening yet.
 CARRIED = """
 with first_receipt as (
-  select f.fact_id, min(f.load_id) as load_id, min(f.received_at) as received_at, split_part(f.line_key, '/', 1) as event_id
+  select f.fact_id, min(f.load_id) as load_id, min(f.received_at) as received_at,
+         split_part(f.line_key, '/', 1) as event_id
   from raw.facts f where f.feed = 'api' and f.fault_code is null group by f.fact_id, split_part(f.line_key, '/', 1)
 )
 select r.event_id, (extract(epoch from r.received_at) * 1000)::bigint, o.correction_id,
@@ -38,10 +39,12 @@ from first_receipt r
 join raw.loads e on e.load_id = r.load_id
 join intermediate.int_dispositions d on d.fact_id = r.fact_id and d.measure = 'on_hand' and d.disposition = 'applied'
 join ops.batch_loads b on b.load_id = r.load_id
-join ops.target_versions v on v.target = 'erp' and v.item = d.item and v.location = d.location and v.batch_id = b.batch_id
+join ops.target_versions v
+  on v.target = 'erp' and v.item = d.item and v.location = d.location and v.batch_id = b.batch_id
 join lateral (
   select o.correction_id from ops.outbox o
-  where o.target = 'erp' and o.item = d.item and o.location = d.location and o.to_version >= v.version and o.state = 'applied'
+  where o.target = 'erp' and o.item = d.item and o.location = d.location
+    and o.to_version >= v.version and o.state = 'applied'
   order by o.to_version, o.created_at limit 1) o on true
 """
 

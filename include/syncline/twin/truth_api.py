@@ -62,7 +62,10 @@ def status_of(world: World, now_ms: int) -> dict[str, Any]:
 
 
 def truth_of(serving: Serving) -> dict[str, Any]:
-    """Everything a score needs; read by ``syncline.twin.score.Truth``. Times are epoch milliseconds. Blocks on Postgres."""
+    """Everything a score needs; ``syncline.twin.score.Truth`` reads it. Times are epoch milliseconds.
+
+    Blocks on Postgres for the ERP's state.
+    """
     world, now_ms = serving.world, serving.now_ms()
     ledger = world.books.ledger
     return {
