@@ -37,7 +37,8 @@ class Released:
 CANDIDATES = """
 select c.batch_id, c.target, c.item, c.location, c.wanted, c.shown, c.reading_no, c.expected_version, c.delta, c.kind,
        coalesce(c.hold_reason, (select string_agg(h.reason, ', ' order by h.reason) from ops.gate_held h
-          where h.batch_id = c.batch_id and (h.target, h.item, h.location) = (c.target, c.item, c.location))) as hold_reason,
+          where h.batch_id = c.batch_id
+            and (h.target, h.item, h.location) = (c.target, c.item, c.location))) as hold_reason,
        v.version, v.wanted as version_wanted,
        r.reading_no as newest_reading,
        o.correction_id as open_id, o.state as open_state, o.tries as open_tries, o.to_version as open_version,
@@ -95,6 +96,7 @@ def release(conn: psycopg.Connection, batch_id: int, now: datetime) -> Released:
         for row in rows:
             _release_key(conn, row, now, done)
             _drain(conn, row, batch["as_of"], now, done)
+        done.drained += _drain_unknown(conn, batch["as_of"])
         conn.execute(
             "update ops.batches set state = 'released', released_at = clock_timestamp(), released_as_of = %s, "
             "corrections = %s, note = null where batch_id = %s",
@@ -105,7 +107,8 @@ def release(conn: psycopg.Connection, batch_id: int, now: datetime) -> Released:
 
 def _refuse_unchecked(conn: psycopg.Connection, batch_id: int, state: str) -> None:
     checks = conn.execute(
-        "select count(*), coalesce(bool_or(not success and severity = 'critical'), false) from ops.gate_results where batch_id = %s",
+        "select count(*), coalesce(bool_or(not success and severity = 'critical'), false) from ops.gate_results "
+        "where batch_id = %s",
         (batch_id,),
     ).fetchone()
     assert checks is not None
@@ -145,28 +148,18 @@ def _release_key(conn: psycopg.Connection, row: dict[str, Any], now: datetime, d
         return
     quantity = row["delta"] if row["kind"] == "delta" else row["wanted"]
     state = "held" if row["hold_reason"] else "pending"
+    body = (
+        correction_id(*key, version, row["reading_no"], quantity, row["kind"]), *key, version, row["reading_no"],
+        row["kind"], row["wanted"], row["shown"], quantity, row["expected_version"], state, row["hold_reason"],
+        row["batch_id"], now, now,
+    )  # fmt: skip
     written = conn.execute(
         """
-        insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, quantity,
-                                expected_version, state, reason, batch_id, created_at, changed_at)
+        insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown,
+                                quantity, expected_version, state, reason, batch_id, created_at, changed_at)
         values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (correction_id) do nothing
         """,
-        (
-            correction_id(*key, version, row["reading_no"], quantity, row["kind"]),
-            *key,
-            version,
-            row["reading_no"],
-            row["kind"],
-            row["wanted"],
-            row["shown"],
-            quantity,
-            row["expected_version"],
-            state,
-            row["hold_reason"],
-            row["batch_id"],
-            now,
-            now,
-        ),  # fmt: skip
+        body,
     ).rowcount
     # Not written: the same correction was refused or denied before. It stays dead until version or reading move.
     done.pending += written if state == "pending" else 0
@@ -192,7 +185,8 @@ def _drain(conn: psycopg.Connection, row: dict[str, Any], as_of: datetime, now: 
     key = (row["target"], row["item"], row["location"])
     if row["requeue"]:
         conn.execute(
-            "insert into ops.correction_queue values (%s, %s, %s, 'reading moved', %s) on conflict (target, item, location) "
+            "insert into ops.correction_queue values (%s, %s, %s, 'reading moved', %s) on conflict (target, "
+            "item, location) "
             "do update set reason = excluded.reason, queued_at = excluded.queued_at",
             (*key, now),
         )
@@ -201,4 +195,19 @@ def _drain(conn: psycopg.Connection, row: dict[str, Any], as_of: datetime, now: 
     done.drained += conn.execute(
         "delete from ops.correction_queue where (target, item, location) = (%s, %s, %s) and queued_at <= %s",
         (*key, as_of),
+    ).rowcount
+
+
+def _drain_unknown(conn: psycopg.Connection, as_of: datetime) -> int:
+    """Take keys off the queue of which we hold no balance (a target may show stock no source ever told us of).
+
+    They would wake resolve for ever. The first fact of such a key makes it a candidate by itself.
+    """
+    return conn.execute(
+        """
+        delete from ops.correction_queue q
+        where q.queued_at <= %s and not exists (
+          select from canonical.candidate_corrections c where (c.target, c.item, c.location) = (q.target, q.item, q.location))
+        """,
+        (as_of,),
     ).rowcount
