@@ -172,6 +172,7 @@ def test_background_jobs_lock_rows_and_change_no_number(serve: Any) -> None:
         assert runs is not None
         assert runs[0] > 10
         off = conn.execute(
-            "select count(*) from erp.balances b join erp.changes c using (item, location) where b.quantity <> c.quantity_after"
+            "select count(*) from erp.balances b join erp.changes c using (item, location)"
+            " where b.quantity <> c.quantity_after"
         ).fetchone()
     assert off == (0,)

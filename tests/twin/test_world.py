@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from typing import Any
 
 import pytest
 
 from syncline.errors import ConfigurationError
+from syncline.sources.wms_api.contract import breach
 from syncline.twin.faults import Faults
 from syncline.twin.ledger import Key
 from syncline.twin.network import ITEMS, MEASURES, SITES, SKUS
@@ -26,39 +28,38 @@ def records(world: World, location: str = "DC1") -> list[Posted]:
     return world.books.logs[location].records()
 
 
+OF_WHICH = {"good": None, "damaged": "damaged", "hold": "quarantined"}
+
+
+def changes(body: dict[str, Any], line: dict[str, Any], units: int) -> list[tuple[str | None, int]]:
+    """What one line of a movement says, written down apart from the product's own mapping."""
+    if body["type"] == "inventory.received":
+        return [("on_hand", units), (OF_WHICH[line["condition"]], units)]
+    if body["type"] == "shipment.confirmed":
+        return [("on_hand", -units), ("allocated", -line["released"])]
+    if body["type"] == "inventory.moved":
+        is_same = line["from_condition"] == line["to_condition"]
+        return [] if is_same else [(OF_WHICH[line["from_condition"]], -units), (OF_WHICH[line["to_condition"]], units)]
+    return [(line["measure"], units)]
+
+
 def perfect_reader(world: World, location: str) -> dict[tuple[str, str], int]:
-    """Balances from the log alone: by posting time, each transaction once, counts overwrite."""
+    """Balances from the log alone: by posting time, each transaction once, what breaks the contract left out."""
     stock: dict[tuple[str, str], int] = defaultdict(int)
     known = set()
-    by_sku = SKUS | {item.alias: item for item in ITEMS}
-    for posted in records(world, location):
-        body = posted.body
-        if body["transaction_id"] in known or any(
-            isinstance(line.get("quantity", line.get("delta", 0)), str) for line in body["lines"]
-        ):
-            continue
-        if body["type"] == "inventory.vanished":
+    for body in [posted.body for posted in records(world, location)]:
+        if body["transaction_id"] in known or breach(body):
             continue
         known.add(body["transaction_id"])
         for line in body["lines"]:
-            item = by_sku[line["sku"]]
-            factor = item.case_units if line["uom"] == "CA" else 1
-            of_which = {"good": None, "damaged": "damaged", "hold": "quarantined"}
-            if body["type"] == "inventory.received":
-                stock[item.sku, "on_hand"] += line["quantity"] * factor
-                if measure := of_which[line["condition"]]:
-                    stock[item.sku, measure] += line["quantity"] * factor
-            elif body["type"] == "inventory.moved":
-                for condition, sign in ((line["from_condition"], -1), (line["to_condition"], 1)):
-                    if (measure := of_which[condition]) and line["from_condition"] != line["to_condition"]:
-                        stock[item.sku, measure] += sign * line["quantity"]
-            elif body["type"] == "shipment.confirmed":
-                stock[item.sku, "on_hand"] -= line["quantity"]
-                stock[item.sku, "allocated"] -= line["released"]
-            elif body["mode"] == "count":
+            item = SKUS[line["sku"]]
+            if body.get("mode") == "count":
                 stock[item.sku, line["measure"]] = line["counted"]
-            else:
-                stock[item.sku, line["measure"]] += line["delta"]
+                continue
+            factor = item.case_units if line["uom"] == "CA" else 1
+            for measure, units in changes(body, line, factor * line.get("quantity", line.get("delta", 0))):
+                if measure:
+                    stock[item.sku, measure] += units
     return stock
 
 
