@@ -25,6 +25,8 @@ from syncline.warehouse.connect import connect_dsn
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 TOKEN = "test-token"
 Key = tuple[str, str]
+# Fault -> status and code; status 0 closes the connection without an answer.
+NOT_EXECUTED = {"lost": (0, ""), "locked": (423, "row_locked"), "busy": (429, "slow_down"), "broken": (500, "oops")}
 
 
 class ManualClock(Clock):
@@ -130,7 +132,7 @@ class Book:
         return result | {"result": "set"}
 
 
-def _handler(book: Book) -> type[BaseHTTPRequestHandler]:
+def _handler(book: Book) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - one small server, read in one piece
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -165,27 +167,24 @@ def _handler(book: Book) -> type[BaseHTTPRequestHandler]:
                 book.documents.append(lines)
                 book.headers.append(dict(self.headers))
                 fault = "broken" if book.down else book.faults.pop(0) if book.faults else "ok"
-            if fault in ("lost", "locked", "busy", "broken"):
-                status, code = {"locked": (423, "row_locked"), "busy": (429, "slow_down"), "broken": (500, "oops")}.get(
-                    fault, (0, "")
-                )
-                if fault == "lost":
-                    self.close_connection = True
-                    return None
-                return self.answer(
-                    status, {"error": {"code": code}}, **({"Retry_After": "1"} if fault == "busy" else {})
-                )
+            if fault in NOT_EXECUTED:
+                return self.fail(*NOT_EXECUTED[fault])
             status, body = book.execute(lines)
             if fault == "slow":
                 book.arrived.set()
                 time.sleep(book.slow_s)
             if fault == "lost_applied":
-                self.close_connection = True
-                return None
+                return self.fail(0, "")
             try:
                 return self.answer(status, b"<html>" if fault == "nonsense" else body)
             except OSError:
                 return None  # the client was killed: that is the case under test
+
+        def fail(self, status: int, code: str) -> None:
+            if status == 0:
+                self.close_connection = True
+                return
+            self.answer(status, {"error": {"code": code}}, **({"Retry_After": "1"} if status == 429 else {}))
 
         do_PUT = do_POST
 
@@ -219,16 +218,22 @@ class Loop:
         for key, wanted in sorted(self.truth.items()):
             self.owner.execute(
                 """
+                with key (target, item, location) as (values (%(target)s, %(item)s, %(location)s))
                 insert into canonical.candidate_corrections
-                select %(batch)s, %(target)s, %(item)s, %(location)s, 'A', %(wanted)s, r.quantity, r.reading_no, r.version, 0,
-                       %(wanted)s - r.quantity, %(kind)s, %(hold)s,
-                       exists (select from ops.outbox o where (o.target, o.item, o.location) = (%(target)s, %(item)s, %(location)s)
-                               and o.state in ('pending', 'held', 'sent', 'unknown', 'rejected'))
-                from (select) one left join lateral (select * from ops.target_readings t
-                  where (t.target, t.item, t.location) = (%(target)s, %(item)s, %(location)s) order by reading_no desc limit 1) r on true
-                where exists (select from ops.correction_queue q where (q.target, q.item, q.location) = (%(target)s, %(item)s, %(location)s))
+                select %(batch)s, k.target, k.item, k.location, 'A', %(wanted)s, r.quantity, r.reading_no, r.version, 0,
+                       %(wanted)s - r.quantity, %(kind)s, %(hold)s, o.correction_id is not null
+                from key k
+                left join lateral (select * from ops.target_readings t
+                  where (t.target, t.item, t.location) = (k.target, k.item, k.location)
+                  order by reading_no desc limit 1) r on true
+                left join ops.outbox o on (o.target, o.item, o.location) = (k.target, k.item, k.location)
+                  and o.state in ('pending', 'held', 'sent', 'unknown', 'rejected')
+                where o.state = 'held'
+                   or exists (select from ops.correction_queue q
+                        where (q.target, q.item, q.location) = (k.target, k.item, k.location))
                    or %(wanted)s is distinct from (select wanted from ops.target_versions v
-                        where (v.target, v.item, v.location) = (%(target)s, %(item)s, %(location)s) order by version desc limit 1)
+                        where (v.target, v.item, v.location) = (k.target, k.item, k.location)
+                        order by version desc limit 1)
                 """,
                 {"batch": batch[0], "target": self.policy.target, "item": key[0], "location": key[1], "wanted": wanted,
                  "kind": self.policy.kind, "hold": (hold or {}).get(key)},
@@ -241,7 +246,7 @@ class Loop:
     def release(self, hold: dict[Key, str] | None = None) -> Any:
         return release(self.publisher, self.resolve(hold), self.clock.now())
 
-    def push(self, **changes: Any) -> dict[str, int]:
+    def push(self) -> dict[str, int]:
         from syncline.targets.cycle import run_push
 
         client = self.client()
@@ -249,6 +254,12 @@ class Loop:
             return run_push(self.publisher, client, self.policy, self.clock, "test", self.clock.sleep)
         finally:
             client.close()
+
+    def reconnect(self) -> None:
+        """The publisher's process died: its connection and locks are gone, and its leases run out."""
+        self.publisher.close()
+        self.publisher = connect_dsn(self.dsn, name="publisher")
+        self.clock.sleep(self.policy.lease_s)
 
     def states(self) -> dict[str, int]:
         return dict(self.owner.execute("select state, count(*) from ops.outbox group by 1").fetchall())
@@ -261,7 +272,7 @@ class Loop:
 def make_loop(
     warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str], candidates: None
 ) -> Iterator[Callable[..., Loop]]:
-    """``make_loop("erp" | "shop", numbers, truth, **policy)``: a target that shows ``numbers`` and should show ``truth``."""
+    """``make_loop("erp" | "shop", numbers, truth, **policy)``: a target that shows numbers and should show truth."""
     servers: list[ThreadingHTTPServer] = []
     connections: list[psycopg.Connection] = []
 

@@ -42,7 +42,10 @@ class Correction:
     changed_at: datetime
 
 
-COLUMNS = "correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, quantity, state, reason, tries, changed_at"
+COLUMNS = (
+    "correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, quantity, state, "
+    "reason, tries, changed_at"
+)
 
 
 def held(conn: psycopg.Connection, target: str | None = None) -> list[Correction]:
@@ -65,8 +68,10 @@ def release_held(conn: psycopg.Connection, prefix: str, *, by: str, at: datetime
         correction = _locked(conn, prefix, by)
         moved = conn.execute(
             """
-            select (select max(version) from ops.target_versions where (target, item, location) = (%(t)s, %(i)s, %(l)s)) <> %(v)s
-                or (select max(reading_no) from ops.target_readings where (target, item, location) = (%(t)s, %(i)s, %(l)s)) <> %(r)s
+            select (select max(version) from ops.target_versions
+                    where (target, item, location) = (%(t)s, %(i)s, %(l)s)) <> %(v)s
+                or (select max(reading_no) from ops.target_readings
+                    where (target, item, location) = (%(t)s, %(i)s, %(l)s)) <> %(r)s
             """,
             {"t": correction.target, "i": correction.item, "l": correction.location,
              "v": correction.to_version, "r": correction.reading_no},
@@ -78,14 +83,18 @@ def release_held(conn: psycopg.Connection, prefix: str, *, by: str, at: datetime
             )
         if not transition(conn, correction.correction_id, "held", "pending", at=at, reason=f"{RELEASED_BY}{by}"):
             raise TerminalError(
-                f"Correction {correction.correction_id[:12]} was tried {correction.tries} times without proof: it cannot be sent again.",
-                next_step="Compare the target's books, then deny it with a reason; a new one is computed from a new reading.",
+                f"Correction {correction.correction_id[:12]} was tried {correction.tries} times without proof: it "
+                "cannot be sent again.",
+                next_step="Compare the target's books, then deny it with a reason; a new one is computed from a "
+                "new reading.",
             )
         return correction
 
 
 def deny_held(conn: psycopg.Connection, prefix: str, *, by: str, reason: str, at: datetime) -> Correction:
-    """End one held correction for good. A tried one is computed anew from the next reading, an untried one when its key moves.
+    """End one held correction for good.
+
+    A tried one is computed anew from the next reading, an untried one when its key moves.
 
     Raises:
         TerminalError: not exactly one such correction, or no reason.

@@ -33,6 +33,7 @@ def open_exception(
 def resolve_exception(conn: psycopg.Connection, rule: str, subject: str, *, at: datetime) -> None:
     """Close it if it is open."""
     conn.execute(
-        "update ops.exceptions set state = 'resolved', resolved_at = %s where rule = %s and subject = %s and state = 'open'",
+        "update ops.exceptions set state = 'resolved', resolved_at = %s where rule = %s and subject = %s and "
+        "state = 'open'",
         (at, rule, subject),
     )

@@ -196,18 +196,3 @@ def _drain(conn: psycopg.Connection, row: dict[str, Any], as_of: datetime, now: 
         "delete from ops.correction_queue where (target, item, location) = (%s, %s, %s) and queued_at <= %s",
         (*key, as_of),
     ).rowcount
-
-
-def _drain_unknown(conn: psycopg.Connection, as_of: datetime) -> int:
-    """Take keys off the queue of which we hold no balance (a target may show stock no source ever told us of).
-
-    They would wake resolve for ever. The first fact of such a key makes it a candidate by itself.
-    """
-    return conn.execute(
-        """
-        delete from ops.correction_queue q
-        where q.queued_at <= %s and not exists (
-          select from canonical.candidate_corrections c where (c.target, c.item, c.location) = (q.target, q.item, q.location))
-        """,
-        (as_of,),
-    ).rowcount

@@ -69,7 +69,8 @@ def transition(
                tries = tries + case when %(begins)s then 1 else 0 end
         where correction_id = %(id)s and state = %(from)s
           and (not %(untried)s or tries = 0)
-          and (%(proof)s or state <> 'sent' or tries = %(try_no)s::int or (%(try_no)s::int is null and lease_until <= %(at)s))
+          and (%(proof)s or state <> 'sent' or tries = %(try_no)s::int
+               or (%(try_no)s::int is null and lease_until <= %(at)s))
         """,
         values,
     ).rowcount

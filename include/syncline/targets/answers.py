@@ -14,7 +14,7 @@ Outcome = Literal["applied", "replayed", "refused", "stale", "not_executed", "un
 
 @dataclass(frozen=True)
 class Change:
-    """One row of a target's change list. ``reference``: a correction id, ours or not; ``version``: for compare-and-set."""
+    """One row of a target's change list. ``reference``: a correction id, if ours; ``version``: for compare-and-set."""
 
     position: int
     item: str
@@ -58,7 +58,7 @@ class LineAnswer:
 
 @dataclass(frozen=True)
 class DocumentAnswer:
-    """Answer to one document. Every line sent has an entry in ``lines``. ``silent``: nothing that counts as an answer came."""
+    """Answer to one document. Every line sent is in ``lines``. ``silent``: nothing that counts as an answer came."""
 
     status_code: int | None
     lines: Mapping[str, LineAnswer]

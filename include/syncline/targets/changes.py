@@ -104,7 +104,8 @@ def _store(
         if not page.has_more:
             done.requeued += _judge_closed(conn, target, row[1], asked_at)
         conn.execute(
-            "update ops.target_cursors set position = %s, read_at = case when %s then greatest(read_at, %s) else read_at end "
+            "update ops.target_cursors set position = %s, read_at = case when %s then greatest(read_at, %s) else "
+            "read_at end "
             "where target = %s",
             (position, not page.has_more, asked_at, target),
         )
@@ -158,7 +159,8 @@ def _report_mismatch(conn: psycopg.Connection, target: str, change: Change, at: 
 def _store_changes(conn: psycopg.Connection, target: str, page: Page, ours: dict[int, str]) -> None:
     with conn.cursor() as cursor:
         cursor.executemany(
-            "insert into ops.target_changes (target, position, item, location, kind, delta, quantity_after, correction_id, "
+            "insert into ops.target_changes (target, position, item, location, kind, delta, quantity_after, "
+            "correction_id, "
             "event_key, changed_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 (
@@ -189,7 +191,8 @@ def _store_readings(
         cursor.executemany(
             """
             insert into ops.target_readings
-            select %(target)s, %(item)s, %(location)s, coalesce(max(reading_no), 0) + 1, %(quantity)s, %(version)s, %(at)s
+            select %(target)s, %(item)s, %(location)s, coalesce(max(reading_no), 0) + 1,
+                   %(quantity)s, %(version)s, %(at)s
             from ops.target_readings where (target, item, location) = (%(target)s, %(item)s, %(location)s)
             """,
             [
@@ -200,7 +203,8 @@ def _store_readings(
         )  # fmt: skip
         # An own effect alone is what we wanted; anything else may ask for a new number.
         cursor.executemany(
-            "insert into ops.correction_queue values (%s, %s, %s, 'outside change', %s) on conflict (target, item, location) "
+            "insert into ops.correction_queue values (%s, %s, %s, 'outside change', %s) on conflict (target, "
+            "item, location) "
             "do update set reason = excluded.reason, queued_at = excluded.queued_at",
             [(target, *key, asked_at) for key in sorted(outside)],
         )
@@ -219,10 +223,12 @@ with closed as (
   union
   select distinct o.target, o.item, o.location, true from ops.outbox o
   where o.target = %(target)s and o.state in ('pending', 'held') and o.tries = 0 and o.reading_no <
-    (select max(reading_no) from ops.target_readings r where (r.target, r.item, r.location) = (o.target, o.item, o.location))
+    (select max(reading_no) from ops.target_readings r
+     where (r.target, r.item, r.location) = (o.target, o.item, o.location))
 )
 insert into ops.correction_queue
-select c.target, c.item, c.location, case when bool_or(c.again) then 'reading moved' else 'closed without effect' end, %(at)s
+select c.target, c.item, c.location,
+       case when bool_or(c.again) then 'reading moved' else 'closed' end, %(at)s
 from closed c
 cross join lateral (select quantity from ops.target_readings r
   where (r.target, r.item, r.location) = (c.target, c.item, c.location) order by reading_no desc limit 1) shown

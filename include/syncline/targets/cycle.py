@@ -129,7 +129,8 @@ def _give_up(
     """Several documents in a row without an answer: is the target down, or only its posting?"""
     _read(conn, client, policy, clock, summary, sleep)
     raise PartnerUnavailable(
-        f"Target {policy.target} left {policy.trouble_max} documents in a row without an answer, though it shows its change list.",
+        f"Target {policy.target} left {policy.trouble_max} documents in a row without an answer, though it shows "
+        "its change list.",
         next_step="Nothing to do: the lines are stored as unknown and sent again, under the same ids, by the next run.",
         target=policy.target,
         **asdict(summary),
@@ -147,7 +148,8 @@ def _next_due_s(conn: psycopg.Connection, policy: TargetPolicy, clock: Clock) ->
     """Real seconds until something can go on: a back-off over, a lease at its end. None: nothing waits."""
     row = conn.execute(
         """
-        select min(case when state = 'sent' then lease_until else coalesce(not_before, changed_at) end) from ops.outbox o
+        select min(case when state = 'sent' then lease_until else coalesce(not_before, changed_at) end)
+        from ops.outbox
         where target = %s and (state = 'sent' or (state = 'pending' and tries > 0))
         """,
         (policy.target,),

@@ -90,7 +90,8 @@ def close_rejected(conn: psycopg.Connection, policy: TargetPolicy, at: datetime)
             if reason != "stale":
                 open_exception(
                     conn, "push.refused", f"{policy.target} {item} {location}",
-                    detail=f"{policy.target} refuses {item} at {location}: {reason}. Correction {correction_id} is a dead letter.",
+                    detail=f"{policy.target} refuses {item} at {location}: {reason}. Correction {correction_id} "
+                    "is a dead letter.",
                     next_step="Make the item known there or map it; the next change of the key is sent again.", at=at,
                 )  # fmt: skip
             _escalate_recomputes(conn, policy.target, item, location, at)
@@ -106,6 +107,7 @@ def _escalate_recomputes(conn: psycopg.Connection, target: str, item: str, locat
     if len(rows) == RECOMPUTES_MAX and all(state == "dead" for (state,) in rows):
         open_exception(
             conn, "push.recompute", f"{target} {item} {location}",
-            detail=f"{target}: the last {RECOMPUTES_MAX} corrections of {item} at {location} ended without proof of effect.",
+            detail=f"{target}: the last {RECOMPUTES_MAX} corrections of {item} at {location} ended without proof "
+            "of effect.",
             next_step="See who else writes this number: ops.target_changes of the key, newest first.", at=at,
         )  # fmt: skip

@@ -69,6 +69,7 @@ class ErpClient:
 def _change(row: dict[str, Any]) -> Change:
     # int(): JSON's 5.0 is an integer to the schema and a float to Python.
     return Change(
-        int(row["position"]), row["item"], row["location"], row["kind"], int(row["delta"]), int(row["quantity_after"]), None,
+        int(row["position"]), row["item"], row["location"], row["kind"],
+        int(row["delta"]), int(row["quantity_after"]), None,
         row["reference"], None, instant(row["changed_at"]),
     )  # fmt: skip

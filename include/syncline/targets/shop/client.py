@@ -75,6 +75,7 @@ class ShopClient:
 def _change(row: dict[str, Any]) -> Change:
     order_line = row.get("order_line")
     return Change(
-        int(row["position"]), row["sku"], row["location"], row["kind"], int(row["delta"]), int(row["available_after"]), str(row["version"]),
+        int(row["position"]), row["sku"], row["location"], row["kind"],
+        int(row["delta"]), int(row["available_after"]), str(row["version"]),
         row.get("reference"), f"alloc:{order_line}" if order_line else None, instant(row["changed_at"]),
     )  # fmt: skip

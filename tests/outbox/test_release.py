@@ -1,0 +1,238 @@
+"""Release: candidates to versions and corrections, in one transaction, any number of times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from syncline.errors import TerminalError
+from syncline.outbox.desk import dead_letters, deny_held, held, release_held
+from syncline.outbox.identity import correction_id
+from syncline.outbox.release import release
+from syncline.outbox.transitions import prove, transition
+from syncline.warehouse.connect import connect_dsn
+
+T0 = datetime(2026, 11, 2, 10, tzinfo=UTC)
+KEY = ("erp", "SKU-0001", "DC1")
+
+
+@pytest.fixture
+def publisher(warehouse_dsn: Callable[[str], str], candidates: None) -> Iterator[psycopg.Connection]:
+    with connect_dsn(warehouse_dsn("publisher"), name="publisher") as connection:
+        yield connection
+
+
+class World:
+    """One key: what it should show, what was read, and the batches that follow from it."""
+
+    def __init__(self, owner: psycopg.Connection, publisher: psycopg.Connection) -> None:
+        self.owner, self.publisher, self.minute, self.reading = owner, publisher, 0, 0
+
+    def now(self) -> datetime:
+        self.minute += 1
+        return T0 + timedelta(minutes=self.minute)
+
+    def read(self, quantity: int) -> None:
+        """The change list was read to its end and told a number."""
+        self.reading += 1
+        at = self.now()
+        self.owner.execute(
+            "insert into ops.target_readings values (%s, %s, %s, %s, %s, null, %s)", (*KEY, self.reading, quantity, at)
+        )
+        self.read_again(at)
+
+    def read_again(self, at: datetime | None = None) -> None:
+        at = at or self.now()
+        self.owner.execute(
+            "insert into ops.target_cursors values ('erp', 1, %s) on conflict (target) do update set read_at = "
+            "excluded.read_at",
+            (at,),
+        )
+
+    def batch(self, wanted: int, shown: int | None, *, hold: str | None = None, reading: int | None = None) -> int:
+        row = self.owner.execute(
+            "insert into ops.batches (as_of, state) values (%s, 'built') returning batch_id", (self.now(),)
+        ).fetchone()
+        assert row is not None
+        reading = (self.reading or None) if reading is None else reading
+        delta = None if shown is None else wanted - shown
+        self.owner.execute("truncate canonical.candidate_corrections")
+        self.owner.execute(
+            "insert into canonical.candidate_corrections values (%s, %s, %s, %s, 'A', %s, %s, %s, null, 0, %s, "
+            "'delta', %s, false)",
+            (row[0], *KEY, wanted, shown, reading, delta, hold),
+        )
+        self.owner.execute("insert into ops.gate_results values (%s, 's', 'e', 'info', true, 0, '{}')", (row[0],))
+        return int(row[0])
+
+    def release(self, wanted: int, shown: int | None, **rest: Any) -> Any:
+        return release(self.publisher, self.batch(wanted, shown, **rest), self.now())
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        return self.owner.execute(
+            "select to_version, reading_no, quantity, state, reason from ops.outbox order by created_at, "
+            "to_version, reading_no"
+        ).fetchall()
+
+    def queue(self) -> list[Any]:
+        return self.owner.execute("select reason from ops.correction_queue").fetchall()
+
+    def put_on_queue(self) -> None:
+        self.owner.execute("insert into ops.correction_queue values (%s, %s, %s, 'test', %s)", (*KEY, self.now()))
+
+    def open_id(self) -> str:
+        return str(self.owner.execute("select correction_id from ops.outbox where closed_at is null").fetchall()[0][0])
+
+    def send(self) -> str:
+        opened, at = self.open_id(), self.now()
+        assert transition(self.owner, opened, "pending", "sent", at=at, lease_until=at + timedelta(seconds=10))
+        return opened
+
+
+@pytest.fixture
+def world(warehouse: psycopg.Connection, publisher: psycopg.Connection) -> World:
+    return World(warehouse, publisher)
+
+
+def test_a_release_writes_everything_and_a_second_one_nothing(world: World) -> None:
+    world.read(10)
+    world.put_on_queue()
+    batch = world.batch(12, 10)
+    done = release(world.publisher, batch, world.now())
+    assert (done.versions, done.pending, done.drained) == (1, 1, 1)
+    assert world.rows() == [(1, 1, 2, "pending", None)]
+    assert world.open_id() == correction_id(*KEY, 1, 1, 2, "delta")
+    before = world.owner.execute("select * from ops.batches, ops.outbox, ops.target_versions").fetchall()
+    assert release(world.publisher, batch, world.now()).already
+    assert world.owner.execute("select * from ops.batches, ops.outbox, ops.target_versions").fetchall() == before
+    assert world.owner.execute("select state, corrections from ops.batches").fetchall() == [("released", 1)]
+
+
+def test_there_and_back_again_is_three_versions_and_no_push(world: World) -> None:
+    world.read(10)
+    world.release(12, 10)
+    world.release(13, 10)
+    world.release(10, 10)
+    assert [row[3:] for row in world.rows()] == [("dead", "superseded"), ("dead", "superseded")]
+    assert world.owner.execute("select version, wanted from ops.target_versions order by 1").fetchall() == [
+        (1, 12),
+        (2, 13),
+        (3, 10),
+    ]
+
+
+def test_a_correction_that_was_sent_is_not_superseded_and_nothing_is_computed_beside_it(world: World) -> None:
+    world.read(10)
+    world.release(12, 10)
+    sent = world.send()
+    world.put_on_queue()
+    done = world.release(15, 10)
+    assert (done.pending, done.superseded, done.versions) == (0, 0, 1)
+    assert world.queue() == [], "the reading that follows its close judges the key"
+    prove(world.owner, sent, at=world.now())
+    assert world.release(15, 10).pending == 0, "closed, but not read since: its effect may be missing in the reading"
+    world.read(12)
+    assert world.release(15, 12).pending == 1
+    assert world.rows()[-1] == (2, 2, 3, "pending", None)
+
+
+def test_a_candidate_from_an_older_reading_is_computed_anew(world: World) -> None:
+    world.read(10)
+    world.put_on_queue()
+    batch = world.batch(12, 10)
+    world.read(11)
+    assert release(world.publisher, batch, world.now()).requeued == 1
+    assert world.rows() == []
+    assert world.queue() == [("reading moved",)]
+    assert world.release(12, 11).pending == 1
+    assert world.queue() == []
+
+
+def test_what_was_queued_after_the_batch_began_stays(world: World) -> None:
+    world.read(10)
+    batch = world.batch(12, 10)
+    world.put_on_queue()
+    release(world.publisher, batch, world.now())
+    assert world.queue() == [("test",)]
+
+
+def test_a_key_without_a_reading_waits_for_one(world: World) -> None:
+    done = world.release(12, None, hold="no reading")
+    assert (done.versions, done.pending, done.held) == (1, 0, 0)
+    world.read(10)
+    assert world.release(12, 10).pending == 1
+
+
+def test_a_hold_follows_its_cause_until_a_person_decides(world: World) -> None:
+    world.read(10)
+    assert world.release(12, 10, hold="conflict").held == 1
+    assert world.rows()[-1][3:] == ("held", "conflict")
+    world.release(12, 10)
+    assert world.rows() == [(1, 1, 2, "pending", None)]
+    world.release(12, 10, hold="above tolerance")
+    released = release_held(world.publisher, world.open_id()[:8], by="ana", at=world.now())
+    assert released.quantity == 2
+    world.release(12, 10, hold="above tolerance")
+    assert world.rows() == [(1, 1, 2, "pending", "released by ana")]
+
+
+def test_a_denied_correction_stays_dead_until_its_key_moves(world: World) -> None:
+    world.read(10)
+    world.release(12, 10, hold="above tolerance")
+    assert [row.reason for row in held(world.publisher)] == ["above tolerance"]
+    deny_held(world.publisher, world.open_id(), by="ana", reason="counted again", at=world.now())
+    assert [row.reason for row in dead_letters(world.publisher)] == ["denied by ana: counted again"]
+    assert world.release(12, 10, hold="above tolerance").held == 0
+    assert world.release(13, 10).pending == 1
+
+
+def test_a_held_correction_whose_key_moved_cannot_be_let_go(world: World) -> None:
+    world.read(10)
+    world.release(12, 10, hold="conflict")
+    world.read(11)
+    with pytest.raises(TerminalError, match="out of date"):
+        release_held(world.publisher, world.open_id(), by="ana", at=world.now())
+    with pytest.raises(TerminalError, match="No held correction begins with 'zzzzzz'"):
+        release_held(world.publisher, "zzzzzz", by="ana", at=world.now())
+    with pytest.raises(TerminalError, match="needs a reason"):
+        deny_held(world.publisher, world.open_id(), by="ana", reason=" ", at=world.now())
+
+
+def test_an_unchecked_or_foreign_batch_is_refused_whole(world: World) -> None:
+    world.read(10)
+    batch = world.batch(12, 10)
+    with pytest.raises(TerminalError, match="does not exist"):
+        release(world.publisher, batch + 1, world.now())
+    world.owner.execute("delete from ops.gate_results")
+    with pytest.raises(TerminalError, match="not checked"):
+        release(world.publisher, batch, world.now())
+    world.owner.execute("insert into ops.gate_results values (%s, 's', 'e', 'info', true, 0, '{}')", (batch,))
+    world.owner.execute("update canonical.candidate_corrections set batch_id = batch_id + 5")
+    with pytest.raises(TerminalError, match="does not hold batch"):
+        release(world.publisher, batch, world.now())
+    assert world.owner.execute("select count(*) from ops.target_versions").fetchone() == (0,)
+    assert world.owner.execute("select state from ops.batches").fetchall() == [("built",)]
+
+
+def test_a_failure_in_the_middle_leaves_nothing_behind(world: World) -> None:
+    world.read(10)
+    batch = world.batch(12, 10)
+    world.owner.execute("update canonical.candidate_corrections set kind = 'nonsense'")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        release(world.publisher, batch, world.now())
+    assert world.owner.execute("select count(*) from ops.target_versions").fetchone() == (0,)
+    assert world.owner.execute("select state from ops.batches").fetchall() == [("built",)]
+
+
+def test_the_id_is_the_content() -> None:
+    base = correction_id(*KEY, 1, 1, 2, "delta")
+    others = [correction_id(*KEY, 2, 1, 2, "delta"), correction_id(*KEY, 1, 2, 2, "delta"),
+              correction_id(*KEY, 1, 1, 3, "delta"),
+              correction_id(*KEY, 1, 1, 2, "set"),
+              correction_id("erp", "SKU-0001D", "C1", 1, 1, 2, "delta")]  # fmt: skip
+    assert len({base, *others}) == 6
+    assert base == correction_id(*KEY, 1, 1, 2, "delta")
