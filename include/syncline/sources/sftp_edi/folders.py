@@ -1,0 +1,151 @@
+"""The folders of a source on the partner's server. Names from a listing are hostile until checked."""
+
+from __future__ import annotations
+
+import stat
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from syncline.errors import ConfigurationError, PartnerContractBroken, RetryableError
+
+if TYPE_CHECKING:
+    from syncline.registry import Source
+
+NAME_CHARS_MAX = 150
+LISTING_MAX = 50_000
+UNFINISHED = (".tmp", ".part", ".filepart", ".partial")
+
+
+class Entry(NamedTuple):
+    """One entry of a listing. ``modified_s`` is in the server's clock."""
+
+    name: str
+    size: int
+    modified_s: int
+    mode: int
+
+
+class Folders:
+    """What the intake does on the server, and nothing else; ``sftp`` is a paramiko ``SFTPClient``."""
+
+    def __init__(self, sftp: Any, source: Source) -> None:
+        self._sftp = sftp
+        self._source = source
+        self._rules = source.file_rules
+        self._made: set[str] = set()
+        sftp.get_channel().settimeout(source.timeout_s)
+
+    def inbox(self) -> list[Entry]:
+        """Entries of the inbox, oldest first, directories left out."""
+        return self._list(self._rules.inbox)
+
+    def processing(self) -> set[str]:
+        """Names in the folder of claimed files; it is created when missing."""
+        self._make(self._rules.processing)
+        return {entry.name for entry in self._list(self._rules.processing)}
+
+    def claim(self, name: str, claimed_as: str) -> None:
+        """Move a file out of the inbox. A plain rename fails when another reader was first.
+
+        Raises:
+            OSError: the file is gone or cannot be renamed.
+        """
+        self._sftp.rename(f"{self._rules.inbox}/{name}", self._claimed(claimed_as))
+
+    def read(self, claimed_as: str) -> tuple[bytes, int]:
+        """(content up to the size limit, size on the server).
+
+        Raises:
+            PartnerContractBroken: it is no regular file any more.
+            RetryableError: it changed while it was read.
+        """
+        path = self._claimed(claimed_as)
+        before = self._sftp.lstat(path)
+        if not stat.S_ISREG(before.st_mode or 0):
+            raise PartnerContractBroken(
+                f"{self._source.name}: {path} is not a regular file.", next_step="Remove it from the server by hand."
+            )
+        size = int(before.st_size or 0)
+        wanted = min(size, self._rules.size_max_bytes)
+        with self._sftp.open(path, "rb") as file:
+            if wanted:
+                file.prefetch(wanted)
+            content = file.read(wanted)
+        after = self._sftp.lstat(path)
+        if len(content) != wanted or after.st_size != size or after.st_mtime != before.st_mtime:
+            raise RetryableError(
+                f"{self._source.name}: {path} changed while it was read ({size} to {after.st_size} bytes).",
+                next_step="It stays claimed; the next poll reads it again.",
+            )
+        return content, size
+
+    def put_away(self, claimed_as: str, *, is_refused: bool) -> None:
+        """Move a claimed file to ``archive/<day>/`` or ``refused/<day>/``; the day is that of the claim."""
+        self._sftp.rename(self._claimed(claimed_as), self._away(claimed_as, is_refused=is_refused))
+
+    def is_away(self, claimed_as: str, *, is_refused: bool) -> bool:
+        """Whether the file already is where ``put_away`` brings it."""
+        try:
+            self._sftp.lstat(self._away(claimed_as, is_refused=is_refused))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def refusal(self, entry: Entry) -> tuple[str, str] | None:
+        """(code, reason) why an entry of the inbox is never touched, None when it may be claimed."""
+        name = entry.name
+        if "/" in name or "\\" in name or name.startswith((".", "-")) or ".." in name or not name.isprintable():
+            return "file_name_hostile", "its name holds a path, a control character or a leading dot"
+        if len(name) > NAME_CHARS_MAX:
+            return "file_name_hostile", f"its name has {len(name)} characters, at most {NAME_CHARS_MAX} are accepted"
+        if stat.S_ISLNK(entry.mode):
+            return "file_is_link", "it is a link, which may lead out of the folder"
+        if not stat.S_ISREG(entry.mode):
+            return "file_not_regular", "it is not a regular file"
+        if not fnmatchcase(name, self._rules.pattern):
+            return "file_not_expected", f"its name does not match {self._rules.pattern!r}"
+        return None
+
+    def _claimed(self, claimed_as: str) -> str:
+        return f"{self._rules.processing}/{claimed_as}"
+
+    def _away(self, claimed_as: str, *, is_refused: bool) -> str:
+        folder = self._rules.refused if is_refused else self._rules.archive
+        day = claimed_as[:8] if claimed_as[:8].isdigit() else "undated"
+        self._make(folder)
+        self._make(f"{folder}/{day}")
+        return f"{folder}/{day}/{claimed_as}"
+
+    def _make(self, folder: str) -> None:
+        if folder in self._made:
+            return
+        try:
+            self._sftp.stat(folder)
+        except FileNotFoundError:
+            self._sftp.mkdir(folder)
+        self._made.add(folder)
+
+    def _list(self, folder: str) -> list[Entry]:
+        try:
+            found = self._sftp.listdir_attr(folder)
+        except FileNotFoundError:
+            raise ConfigurationError(
+                f"{self._source.name}: the server has no folder {folder!r}.",
+                next_step="Create it there, or correct `files` of the source in the registry.",
+            ) from None
+        except UnicodeDecodeError:
+            raise PartnerContractBroken(
+                f"{self._source.name}: a name in {folder!r} is not UTF-8, so the folder cannot be listed.",
+                next_step="Ask the partner to rename that file.",
+            ) from None
+        entries = [
+            Entry(item.filename, int(item.st_size or 0), _second(item.st_mtime), int(item.st_mode or 0))
+            for item in found[:LISTING_MAX]
+            if not stat.S_ISDIR(item.st_mode or 0) and not item.filename.lower().endswith(UNFINISHED)
+        ]
+        return sorted(entries, key=lambda entry: (entry.modified_s, entry.name))
+
+
+def _second(modified: int | None) -> int:
+    """A server's file time inside the calendar that every tool can hold (1970 to 2100)."""
+    return min(max(int(modified or 0), 0), 4_102_444_800)

@@ -1,0 +1,121 @@
+"""One claimed file: bytes to a document with facts and faults, landed in one transaction. The parser is pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from syncline.edi import PROFILES, Fault, Profile, Reading, read_846
+from syncline.errors import ConfigurationError
+from syncline.landing import Document, FileChange, Load, LoadResult, Trouble, land
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import psycopg
+
+    from syncline.registry import Source
+    from syncline.sources.sftp_edi.register import Claim
+
+FEED = "edi"
+DETAIL_MAX_CHARS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one file."""
+
+    landed: LoadResult
+    is_refused: bool
+
+
+def profile_of(source: Source) -> Profile:
+    """The partner profile that ``source`` names.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    name = source.file_rules.profile
+    if name not in PROFILES:
+        raise ConfigurationError(
+            f"Source {source.name} names the profile {name!r}.", next_step=f"Use one of: {', '.join(PROFILES)}."
+        )
+    return PROFILES[name]
+
+
+def take(conn: psycopg.Connection, source: Source, claim: Claim, content: bytes, size: int, now: datetime) -> Taken:
+    """Read and land one file; what cannot be used is stored as evidence with its fault.
+
+    Args:
+        content: the file, or its first ``size_max_bytes``. size: its whole size on the server.
+    """
+    digest = sha256(content).hexdigest()
+    earlier = _accepted_before(conn, source.name, digest)
+    if earlier and len(content) == size:
+        detail = f"the same bytes as {earlier}"
+        document = Document(
+            claim.name, content, status="duplicate", fault_code="file_duplicate", fault_detail=detail, is_kept=True
+        )
+        change = FileChange(claim.file_id, "landed", digest, 0, None, detail)
+        landed = land(conn, Load(source.name, FEED, now, [document], is_complete=False, files=[change]))
+        return Taken(landed, is_refused=False)
+    reading = _read(source, claim, content, size)
+    first = reading.faults[0] if reading.faults else None
+    document = Document(
+        claim.name,
+        content,
+        reading.rows(),
+        status="accepted" if first is None else "quarantined" if reading.is_refused else "partial",
+        fault_code=first.code if first else None,
+        fault_detail=_ascii(str(first)) if first else None,
+        fault_position=first.position if first else None,
+        is_kept=True,
+        size_bytes=size,
+    )
+    refused_for = first.code if first and reading.is_refused else None
+    change = FileChange(claim.file_id, "landed", digest, 0, refused_for, _ascii(str(first)) if first else None)
+    troubles = _troubles(source, claim, reading)
+    load = Load(source.name, FEED, now, [document], is_complete=False, files=[change], troubles=troubles)
+    return Taken(land(conn, load), is_refused=refused_for is not None)
+
+
+def _read(source: Source, claim: Claim, content: bytes, size: int) -> Reading:
+    if len(content) < size:
+        text = f"{size} bytes, at most {source.file_rules.size_max_bytes} are read; only the beginning is stored"
+        fault = Fault("file_too_large", text, "file", claim.name)
+        return Reading(claim.name, sha256(content).hexdigest(), faults=[fault])
+    return read_846(content, source=source.name, file=claim.name, profile=profile_of(source))
+
+
+def _accepted_before(conn: psycopg.Connection, source: str, digest: str) -> str | None:
+    """``name, received at`` of an accepted document of the source with the same bytes."""
+    row = conn.execute(
+        "select name, received_at from raw.documents where source = %s and sha256 = %s"
+        " and status in ('accepted', 'partial') order by received_at limit 1",
+        [source, digest],
+    ).fetchone()
+    return f"{row[0]}, received {row[1].isoformat()}" if row else None
+
+
+def _troubles(source: Source, claim: Claim, reading: Reading) -> list[Trouble]:
+    if not reading.faults:
+        return []
+    count = len(reading.faults)
+    told = "; ".join(str(found) for found in reading.faults[:3]) + (f"; and {count - 3} more" if count > 3 else "")
+    if reading.is_refused:
+        rule, fate = "file_refused", "nothing of it was loaded"
+    else:
+        rule, fate = "file_faults", f"{len(reading.facts)} facts were loaded, {count} defect(s) were kept out"
+    return [
+        Trouble(
+            rule,
+            f"{source.name}/{claim.name}",
+            _ascii(f"{fate}: {told}"),
+            f"Send the positions to {source.name} and ask for a corrected file; a new file is read by itself.",
+        )
+    ]
+
+
+def _ascii(text: str) -> str:
+    return text[:DETAIL_MAX_CHARS].encode("ascii", "backslashreplace").decode()

@@ -1,0 +1,42 @@
+"""Fixtures of the SFTP tests; the server itself is in ``loopback_sftp.py`` beside this file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import paramiko
+import psycopg
+import pytest
+
+from syncline.registry import FileRules, Source
+from syncline.warehouse.connect import connect_dsn
+
+sys.path.insert(0, str(Path(__file__).parent))
+from loopback_sftp import SftpServer
+
+
+@pytest.fixture
+def partner(tmp_path: Path) -> Iterator[SftpServer]:
+    (tmp_path / "drop" / "inbox").mkdir(parents=True)
+    server = SftpServer(tmp_path / "drop")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def sftp(partner: SftpServer) -> paramiko.SFTPClient:
+    return partner.connect()
+
+
+@pytest.fixture
+def source() -> Source:
+    rules = FileRules(pattern="*.edi", settle_s=30, size_max_bytes=5_000)
+    return Source(name="acme_3pl", kind="sftp_846", timeout_s=5, files=rules)
+
+
+@pytest.fixture
+def loader(warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str]) -> Iterator[psycopg.Connection]:
+    with connect_dsn(warehouse_dsn("loader")) as connection:
+        yield connection

@@ -1,0 +1,61 @@
+"""A real SFTP server on loopback (asyncssh) over a folder of the test, and a paramiko client connected to it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import asyncssh
+import paramiko
+
+
+class SftpServer:
+    """Serves ``root``; the event loop runs in a thread of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._clients: list[paramiko.Transport] = []
+        self._acceptor = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self.port = self._acceptor.get_port()
+
+    async def _listen(self) -> asyncssh.SSHAcceptor:
+        class Open(asyncssh.SSHServer):
+            def begin_auth(self, username: str) -> bool:
+                return False
+
+        def drop(channel: asyncssh.SSHServerChannel) -> asyncssh.SFTPServer:
+            return asyncssh.SFTPServer(channel, chroot=str(self.root).encode())
+
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        return await asyncssh.listen(
+            "127.0.0.1", 0, server_factory=Open, server_host_keys=[key], sftp_factory=drop, sftp_version=3
+        )
+
+    def connect(self) -> paramiko.SFTPClient:
+        transport = paramiko.Transport(("127.0.0.1", self.port))
+        transport.connect()
+        transport.auth_none("partner")
+        self._clients.append(transport)
+        client = paramiko.SFTPClient.from_transport(transport)
+        assert client is not None
+        return client
+
+    def drop_connections(self) -> None:
+        for transport in self._clients:
+            transport.close()
+
+    def close(self) -> None:
+        self.drop_connections()
+
+        async def stop() -> None:
+            self._acceptor.close()
+            await self._acceptor.wait_closed()
+
+        asyncio.run_coroutine_threadsafe(stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
