@@ -41,6 +41,6 @@ def _is_future(recorded: str | None, received_at: datetime) -> bool:
         return False
     try:
         instant = datetime.fromisoformat(recorded)
-    except ValueError:
+        return instant.tzinfo is not None and instant.astimezone(UTC) > received_at
+    except (ValueError, OverflowError):
         return False
-    return instant.tzinfo is not None and instant.astimezone(UTC) > received_at
