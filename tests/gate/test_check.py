@@ -27,27 +27,22 @@ def publisher(warehouse_dsn: Callable[[str], str], candidates: None) -> Iterator
 
 @pytest.fixture
 def batch(warehouse: psycopg.Connection) -> int:
-    """Open batch with a tolerance of 50 units and three good candidates."""
+    """Open batch with three good candidates."""
     row = warehouse.execute(
         "insert into ops.batches (as_of, state) values ('2026-11-02T10:00Z', 'built') returning batch_id"
     ).fetchone()
     assert row is not None
-    warehouse.execute(
-        "with v as (insert into ops.config_versions (kind, sha256, rows, applied_at, applied_by) "
-        "values ('tolerances', '', 1, now(), 'test') returning version_id) "
-        "insert into ops.tolerances select version_id, 'erp', 'A', 50 from v"
-    )
     for number in (1, 2, 3):
         put(warehouse, row[0], item=f"SKU-{number:04}")
     return int(row[0])
 
 
 def put(conn: psycopg.Connection, batch: int, **changes: Any) -> None:
-    """One candidate with its reading; ``changes`` make it bad."""
+    """One candidate with its reading and a tolerance of 50 units; ``changes`` make it bad."""
     row: dict[str, Any] = {
         "batch_id": batch, "target": "erp", "item": "SKU-0009", "location": "DC1", "item_class": "A", "wanted": 12,
         "shown": 10, "reading_no": 1, "expected_version": None, "in_flight": 0, "kind": "delta", "hold_reason": None,
-        "is_open": False,
+        "is_open": False, "units_max": 50,
     } | changes  # fmt: skip
     if "delta" not in row:
         row["delta"] = None if None in (row["wanted"], row["shown"]) else row["wanted"] - row["shown"]
@@ -55,7 +50,7 @@ def put(conn: psycopg.Connection, batch: int, **changes: Any) -> None:
         "insert into canonical.candidate_corrections values (%(batch_id)s, %(target)s, %(item)s, %(location)s, "
         "%(item_class)s, "
         "%(wanted)s, %(shown)s, %(reading_no)s, %(expected_version)s, %(in_flight)s, %(delta)s, %(kind)s, "
-        "%(hold_reason)s, %(is_open)s)",
+        "%(hold_reason)s, %(is_open)s, %(units_max)s)",
         row,
     )
     if row["shown"] is not None and row["reading_no"] is not None and row["target"]:

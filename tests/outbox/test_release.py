@@ -180,6 +180,24 @@ def test_a_hold_follows_its_cause_until_a_person_decides(world: World) -> None:
     assert world.rows() == [(1, 1, 2, "pending", "released by ana")]
 
 
+def test_a_hold_that_asks_for_a_person_waits_for_one(world: World) -> None:
+    world.read(10)
+    world.release(0, 10, hold="mass zero")
+    world.release(0, 10)
+    assert world.rows() == [(1, 1, -10, "held", "mass zero")]
+
+
+def test_a_key_nobody_told_us_of_is_drained_once_a_build_had_the_chance_to_see_it(world: World) -> None:
+    world.read(10)
+    world.owner.execute(
+        "insert into ops.correction_queue values ('shop', 'UNKNOWN', 'DC1', 'test', %s)", (world.now(),)
+    )
+    world.release(12, 10)
+    assert world.queue() == [("test",)], "queued before this batch began is not yet seen by its build"
+    world.release(12, 10)
+    assert world.queue() == []
+
+
 def test_a_denied_correction_stays_dead_until_its_key_moves(world: World) -> None:
     world.read(10)
     world.release(12, 10, hold="above tolerance")

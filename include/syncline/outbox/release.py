@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 RELEASED_BY = "released by "  # begins the reason of a row that a person let go; policy does not hold it again
 
+# Reasons that ask for a person: a later batch in which the rule is silent proves nothing about these.
+FOR_A_PERSON = {"above tolerance", "mass zero"}
+
 
 @dataclass
 class Released:
@@ -82,7 +85,7 @@ def release(conn: psycopg.Connection, batch_id: int, now: datetime) -> Released:
         _refuse_unchecked(conn, batch_id, batch["state"])
         done = Released(batch_id)
         for (target,) in conn.execute(
-            "select distinct target from canonical.candidate_corrections order by target"
+            "select target from canonical.candidate_corrections union select target from ops.target_cursors order by 1"
         ).fetchall():
             lock_outbox(conn, target)
             done.targets.append(target)
@@ -96,7 +99,7 @@ def release(conn: psycopg.Connection, batch_id: int, now: datetime) -> Released:
         for row in rows:
             _release_key(conn, row, now, done)
             _drain(conn, row, batch["as_of"], now, done)
-        done.drained += _drain_unknown(conn, batch["as_of"])
+        done.drained += _drain_unknown(conn, batch_id)
         conn.execute(
             "update ops.batches set state = 'released', released_at = clock_timestamp(), released_as_of = %s, "
             "corrections = %s, note = null where batch_id = %s",
@@ -168,7 +171,8 @@ def _release_key(conn: psycopg.Connection, row: dict[str, Any], now: datetime, d
 
 def _follow_policy(conn: psycopg.Connection, row: dict[str, Any], now: datetime) -> None:
     """An open, untried, current row is held when policy says so now, and let go when it no longer does."""
-    if row["open_state"] == "held" and not row["hold_reason"]:
+    reasons = set((row["open_reason"] or "").split(", "))
+    if row["open_state"] == "held" and not row["hold_reason"] and not reasons & FOR_A_PERSON:
         transition(conn, row["open_id"], "held", "pending", at=now)
     elif (
         row["open_state"] == "pending" and row["hold_reason"] and not (row["open_reason"] or "").startswith(RELEASED_BY)
@@ -185,8 +189,8 @@ def _drain(conn: psycopg.Connection, row: dict[str, Any], as_of: datetime, now: 
     key = (row["target"], row["item"], row["location"])
     if row["requeue"]:
         conn.execute(
-            "insert into ops.correction_queue values (%s, %s, %s, 'reading moved', %s) on conflict (target, "
-            "item, location) "
+            "insert into ops.correction_queue values (%s, %s, %s, 'reading moved', %s) "
+            "on conflict (target, item, location) "
             "do update set reason = excluded.reason, queued_at = excluded.queued_at",
             (*key, now),
         )
@@ -195,4 +199,21 @@ def _drain(conn: psycopg.Connection, row: dict[str, Any], as_of: datetime, now: 
     done.drained += conn.execute(
         "delete from ops.correction_queue where (target, item, location) = (%s, %s, %s) and queued_at <= %s",
         (*key, as_of),
+    ).rowcount
+
+
+def _drain_unknown(conn: psycopg.Connection, batch_id: int) -> int:
+    """Take keys off the queue of which we hold no balance (a target may show stock no source ever told us of).
+
+    They would wake resolve for ever. The first fact of such a key makes it a candidate by itself. Only what was queued
+    before the batch before this one: that row was there for this batch's build to read, so it really has no candidate.
+    """
+    return conn.execute(
+        """
+        delete from ops.correction_queue q
+        where q.queued_at <= (select max(as_of) from ops.batches where state = 'released' and batch_id < %s)
+          and not exists (select from canonical.candidate_corrections c
+                          where (c.target, c.item, c.location) = (q.target, q.item, q.location))
+        """,
+        (batch_id,),
     ).rowcount

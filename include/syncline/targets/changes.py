@@ -57,7 +57,7 @@ def read_changes(
         # The instant before the request: whatever the target did by then is in the answer.
         asked_at = now()
         page = _fetch(client, policy, after, sleep)
-        if _store(conn, policy, after, page, asked_at, done) and not page.has_more:
+        if _store(conn, policy, after, page, asked_at, now, done) and not page.has_more:
             done.complete = True
             break
     return done
@@ -87,22 +87,30 @@ def _fetch(client: TargetClient, policy: TargetPolicy, after: int, sleep: Callab
 
 
 def _store(
-    conn: psycopg.Connection, policy: TargetPolicy, after: int, page: Page, asked_at: datetime, done: ChangesRead
+    conn: psycopg.Connection,
+    policy: TargetPolicy,
+    after: int,
+    page: Page,
+    asked_at: datetime,
+    now: Callable[[], datetime],
+    done: ChangesRead,
 ) -> bool:
     """Store one page; False when another process moved the cursor meanwhile (then this page counts for nothing)."""
     target = policy.target
     with conn.transaction():
         lock_outbox(conn, target)
+        # Taken under the lock: a release that began before this page is stored has an earlier instant than the queue's.
+        queued_at = now()
         conn.execute("insert into ops.target_cursors values (%s, 0, %s) on conflict do nothing", (target, NEVER))
         row = conn.execute("select position, read_at from ops.target_cursors where target = %s", (target,)).fetchone()
         if row is None or row[0] != after:
             return False
         ours = _settle(conn, policy, page, asked_at, done)
         _store_changes(conn, target, page, ours)
-        _store_readings(conn, target, page, ours, asked_at, done)
+        _store_readings(conn, target, page, ours, asked_at, queued_at, done)
         position = page.changes[-1].position if page.changes else after
         if not page.has_more:
-            done.requeued += _judge_closed(conn, target, row[1], asked_at)
+            done.requeued += _judge_closed(conn, target, row[1], asked_at, queued_at)
         conn.execute(
             "update ops.target_cursors set position = %s, read_at = case when %s then greatest(read_at, %s) else "
             "read_at end "
@@ -181,7 +189,13 @@ def _store_changes(conn: psycopg.Connection, target: str, page: Page, ours: dict
 
 
 def _store_readings(
-    conn: psycopg.Connection, target: str, page: Page, ours: dict[int, str], asked_at: datetime, done: ChangesRead
+    conn: psycopg.Connection,
+    target: str,
+    page: Page,
+    ours: dict[int, str],
+    asked_at: datetime,
+    queued_at: datetime,
+    done: ChangesRead,
 ) -> None:
     """The newest number of each key of the page is one reading, counted on; outside and first ones are queued."""
     newest = {(change.item, change.location): change for change in page.changes}
@@ -206,7 +220,7 @@ def _store_readings(
             "insert into ops.correction_queue values (%s, %s, %s, 'outside change', %s) on conflict (target, "
             "item, location) "
             "do update set reason = excluded.reason, queued_at = excluded.queued_at",
-            [(target, *key, asked_at) for key in sorted(outside)],
+            [(target, *key, queued_at) for key in sorted(outside)],
         )
     done.changes += len(page.changes)
     done.readings += len(keys)
@@ -228,7 +242,7 @@ with closed as (
 )
 insert into ops.correction_queue
 select c.target, c.item, c.location,
-       case when bool_or(c.again) then 'reading moved' else 'closed' end, %(at)s
+       case when bool_or(c.again) then 'reading moved' else 'closed' end, %(queued_at)s
 from closed c
 cross join lateral (select quantity from ops.target_readings r
   where (r.target, r.item, r.location) = (c.target, c.item, c.location) order by reading_no desc limit 1) shown
@@ -253,7 +267,7 @@ where exists (select from ops.outbox x where (x.target, x.item, x.location) = (r
 """
 
 
-def _judge_closed(conn: psycopg.Connection, target: str, before: datetime, at: datetime) -> int:
-    values = {"target": target, "before": before, "at": at}
+def _judge_closed(conn: psycopg.Connection, target: str, before: datetime, at: datetime, queued_at: datetime) -> int:
+    values = {"target": target, "before": before, "at": at, "queued_at": queued_at}
     conn.execute(READ_AGAIN, values)
     return conn.execute(JUDGE, values).rowcount
