@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import paramiko
 import pytest
 
+from syncline.edi.reading import read_846
 from syncline.twin.faults import Faults
 from syncline.twin.ledger import Key
 from syncline.twin.network import EDI_CODES, ITEMS, PARTNERS
@@ -22,6 +23,7 @@ from syncline.twin.schedule import Day
 from syncline.twin.world import World
 
 ACME, BETA = PARTNERS
+CUTS = 12 * 3600 // ACME.every_s - 1  # files of a twelve-hour day, without the opening and the last one
 
 
 def quantities(content: bytes) -> dict[tuple[str, str], int]:
@@ -131,15 +133,15 @@ def test_a_file_states_the_books_at_its_own_as_of(tmp_path: Path) -> None:
         sent = re.search(rb"\nGS(?:\*[^*]+){3}\*(\d{8})\*(\d{4})\*", content)
         assert sent
         ages.append(_utc_ms(sent.group(1).decode(), sent.group(2).decode()) - local_ms)
-    assert world.count.injected["stale_file"] == 11
-    assert len(ages) == 11
+    assert world.count.injected["stale_file"] == CUTS
+    assert len(ages) == CUTS
     assert max(ages) > 3_600_000
 
 
 def test_date_only_files_have_no_time(tmp_path: Path) -> None:
     _, inbox = dropped(tmp_path, Faults.none(date_only=1.0))
     written = [as_of(path.read_bytes()) for path in sorted(inbox.iterdir())]
-    assert [len(each) for each in written] == [2, *[1] * 11, 2]
+    assert [len(each) for each in written] == [2, *[1] * CUTS, 2]
 
 
 def test_the_edi_only_site_is_never_careless_about_its_as_of(tmp_path: Path) -> None:
@@ -148,20 +150,29 @@ def test_the_edi_only_site_is_never_careless_about_its_as_of(tmp_path: Path) -> 
     assert not world.count.injected
 
 
+def test_the_product_reads_every_right_file_whole(tmp_path: Path) -> None:
+    for partner in PARTNERS:
+        _, inbox = dropped(tmp_path / partner.source, Faults.none(date_only=0.5, stale_file=0.5), partner, hours=6)
+        for path in inbox.iterdir():
+            reading = read_846(path.read_bytes(), source=partner.source, file=path.name)
+            assert (reading.faults, len(reading.facts)) == ([], len(ITEMS) * len(EDI_CODES))
+            assert {fact.location_ref for fact in reading.facts} == {partner.warehouse_ref}
+
+
 def test_sent_twice_is_the_same_bytes_under_another_name(tmp_path: Path) -> None:
     _, inbox = dropped(tmp_path, Faults.none(file_twice=1.0))
     again = sorted(inbox.glob("again_*"))
-    assert len(again) == 11
+    assert len(again) == CUTS
     for path in again:
         assert path.read_bytes() == (inbox / path.name.removeprefix("again_")).read_bytes()
 
 
 def test_junk_and_empty_files_come_beside_the_right_ones(tmp_path: Path) -> None:
     _, inbox = dropped(tmp_path, Faults.none(junk_file=1.0, empty_file=1.0))
-    assert len(list(inbox.glob("junk_*"))) == len(list(inbox.glob("empty_*"))) == 11
+    assert len(list(inbox.glob("junk_*"))) == len(list(inbox.glob("empty_*"))) == CUTS
     assert all(path.stat().st_size == 0 for path in inbox.glob("empty_*"))
     assert not any(path.read_bytes().startswith(b"ISA") for path in inbox.glob("junk_*"))
-    assert len(list(inbox.glob("846_*"))) == 13
+    assert len(list(inbox.glob("846_*"))) == CUTS + 2
     assert not list(inbox.glob("*.tmp"))
 
 

@@ -20,7 +20,7 @@ class Faults:
     duplicate: float = 0.03  # an event listed twice in one page
     late: float = 0.05  # an event becomes visible behind the cursor ...
     late_max_s: int = 240  # ... never later than this; a puller overlaps by more
-    retry: float = 0.03  # told again: same transaction id, new event id and sequence
+    retry: float = 0.05  # told again: same transaction id, new event id and sequence
     retry_delay_min_s: int = 60
     retry_delay_max_s: int = 600
     # Contract breaks; off by default. ``broken_record`` and ``unknown_type`` are followed by the right record.
@@ -41,14 +41,14 @@ class Faults:
     # Files of a partner ----------------------------------------------------------------------------------------
     stale_file: float = 0.35  # as-of hours old, for partners that do that
     date_only: float = 0.25  # as-of without a time, for the same partners
-    file_twice: float = 0.10
+    file_twice: float = 0.25  # the same bytes again, later: a partner that runs an old job anew
     half_written: float = 0.10  # the final name appears before the content is complete
-    half_written_s: int = 90
+    half_written_s: int = 480
     junk_file: float = 0.05
     empty_file: float = 0.05
     # Jobs of the ERP itself ------------------------------------------------------------------------------------
-    row_lock_jobs_per_min: float = 12.0  # real minutes; each one locks rows that our adjustments want
-    row_lock_hold_real_s: float = 0.8
+    row_lock_jobs_per_min: float = 10.0  # real minutes; each one locks rows that our adjustments want
+    row_lock_hold_real_s: float = 1.5
 
     def __post_init__(self) -> None:
         for each in fields(self):

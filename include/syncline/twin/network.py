@@ -71,7 +71,7 @@ SITES = (
 )
 PARTNERS = (
     # The hybrid site's 3PL is secondary there and careless about its as-of; the EDI-only site's is the only voice.
-    Partner("acme_3pl", "DC1", "America/Chicago", "ACMELOGISTICS", "ACM-CHI", "A-1{:04d}", 3600, files_stale=True),
+    Partner("acme_3pl", "DC1", "America/Chicago", "ACMELOGISTICS", "ACM-CHI", "A-1{:04d}", 1800, files_stale=True),
     Partner("beta_3pl", "DC3", "America/New_York", "BETAFULFIL", "BETA-NJ2", "BF{:04d}X", 1200, files_stale=False),
 )
 SKUS = {item.sku: item for item in ITEMS}

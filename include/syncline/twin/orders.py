@@ -63,7 +63,7 @@ class Orders:
 
     def _order(self, at_ms: int) -> None:
         location = self._demand.choices(SITES, [site.demand_share for site in SITES])[0].location
-        weights = [(3 if item.scarce else 1) * {"A": 5, "B": 3, "C": 1}[item.item_class] for item in ITEMS]
+        weights = [(6 if item.scarce else 1) * {"A": 5, "B": 3, "C": 1}[item.item_class] for item in ITEMS]
         wanted = {
             item.sku: self._demand.randint(1, 4)
             for item in self._demand.choices(ITEMS, weights, k=self._demand.randint(1, 2))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FOLDERS = ("inbox", "processing", "archive", "refused")
 SEND_AFTER_S = (20, 240)
 STALE_BY_S = (1800, 14_400)
+SEND_AGAIN_AFTER_S = (600, 7200)
 
 
 class PartnerFiles:
@@ -92,7 +93,9 @@ class PartnerFiles:
             self._put(name, content)
         if self._rng.random() < faults.file_twice:
             count.add("file_twice")
-            again_ms = at_ms + (faults.half_written_s + self._rng.randint(30, 300)) * 1000
+            # Never the newest word, and at the latest shortly after the last file, so that a day ends.
+            again_ms = at_ms + self._rng.randint(*SEND_AGAIN_AFTER_S) * 1000
+            again_ms = max(at_ms + faults.half_written_s * 1000, min(again_ms, self.final_ms)) + 60_000
             schedule.at(again_ms, lambda _: self._put(f"again_{name}", content))
 
     def _complete(self, name: str, half: bytes, content: bytes) -> None:
