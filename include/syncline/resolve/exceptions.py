@@ -25,6 +25,9 @@ from (
   from canonical.verdicts v join intermediate.int_touched_cells c using (item, location, measure)
   order by v.item, v.location, v.measure, v.lot, v.reported_from desc, v.reported_to desc, v.fact_id desc
 ) v where v.verdict = 'discrepancy'
+  -- A site that tells balances only has nothing to explain a change with: its reports differ because stock moved.
+  and exists (select from intermediate.int_movements m
+    where (m.item, m.location, m.measure, m.key_lot) = (v.item, v.location, v.measure, v.lot))
 union all
 select 'quarantined: ' || f.quarantine_code,
        case f.quarantine_code
