@@ -45,3 +45,8 @@
     when ({{ instant }} - interval '30 minutes') at time zone {{ zone }} = {{ wall }} then {{ instant }} - interval '30 minutes'
   end
 {%- endmacro %}
+
+{#- Whether daylight saving skips the written hour: no instant shows it. A date is never skipped, only shorter. -#}
+{% macro is_skipped(parts, instant, wall, zone) -%}
+  coalesce({{ parts }}[2] is not null and {{ parts }}[6] is null and {{ instant }} at time zone {{ zone }} <> {{ wall }}, false)
+{%- endmacro %}

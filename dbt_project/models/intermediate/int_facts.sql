@@ -124,9 +124,12 @@ select
   g.applies_movements,
   g.document_id,
   g.position,
+  -- A balance of another grain, and one of a derived number, is compared with nothing.
+  g.kind = 'balance' and g.measure <> 'available' and (g.grain = 'lot') = (g.lot <> '') as is_comparable,
+  {{ stock_lot('g') }} as stock_lot,
   -- The body of the identity rules (semantics §1): as-of of a balance before any cut; a cancel says 0.
   jsonb_build_array(
-    g.kind, g.item, g.lot, case when g.cancel then 0 else g.quantity end, g.cancel,
+    g.kind, g.item, {{ stock_lot('g') }}, case when g.cancel then 0 else g.quantity end, g.cancel,
     case when g.kind = 'balance' then jsonb_build_array(g.said_from, g.said_to) end
   )::text as body,
   case

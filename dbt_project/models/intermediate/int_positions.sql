@@ -88,7 +88,6 @@ forced as (
   from {{ ref('int_sides') }} as o
   left join {{ ref('int_sides') }} as x
     on o.statement = x.statement and x.side <> 'open' and (not o.has_lag or o.source = x.source)
-    and o.rec_from < x.rec_to and x.rec_from < o.rec_to
   where o.side = 'open'
   group by o.statement, o.ordinal
 ),
@@ -99,6 +98,7 @@ steps as (
     o.statement,
     o.ordinal,
     o.delta,
+    o.is_default,
     f.is_in,
     f.is_out,
     coalesce(p.before, '{}') as before,
@@ -124,21 +124,22 @@ steps as (
 ),
 
 -- Every closed set, step by step. A statement with more than the cap at some step is dropped here and found capped.
-walk (statement, step, steps, size, total, members, excluded, n) as (
-  select s.statement, 0, coalesce(max(t.steps), 0), 0, 0::bigint, '{}'::integer[], '{}'::integer[], 1::bigint
+walk (statement, step, steps, size, usual, total, members, excluded, n) as (
+  select s.statement, 0, coalesce(max(t.steps), 0), 0, 0, 0::bigint, '{}'::integer[], '{}'::integer[], 1::bigint
   from set_sides as s
   left join steps as t on s.statement = t.statement
   group by s.statement
 
   union all
 
-  select e.statement, e.step, e.steps, e.size, e.total, e.members, e.excluded, e.n
+  select e.statement, e.step, e.steps, e.size, e.usual, e.total, e.members, e.excluded, e.n
   from (
     select
       w.statement,
       t.step,
       w.steps,
       w.size + case when c.takes then 1 else 0 end as size,
+      w.usual + case when c.takes and t.is_default then 1 else 0 end as usual,
       w.total + case when c.takes then t.delta else 0 end as total,
       case when c.takes then w.members || t.ordinal else w.members end as members,
       case when c.takes then w.excluded else w.excluded || t.ordinal end as excluded,
@@ -159,36 +160,50 @@ set_positions as (
     w.statement,
     s.size_in + w.size as size,
     s.total_in + w.total as total,
+    -- The default position: of the movements that do not begin after the statement ends it holds all it may, of the
+    -- others only what closure adds.
+    row_number() over (partition by w.statement order by w.usual desc, w.size asc) = 1 as is_default,
     (select coalesce(array_agg(x order by x desc), '{}') from unnest(w.members) as x) as members
   from walk as w
   inner join set_sides as s on w.statement = s.statement
   where w.step = w.steps
 ),
 
--- The default position: the open movements that do not begin after the statement ends, and what closure adds.
-default_members as (
-  select
-    o.statement,
-    array_agg(distinct o.ordinal order by o.ordinal desc) as members,
-    sum(o.delta)::bigint as total
-  from (
-    select x.statement, x.ordinal, x.delta
-    from {{ ref('int_sides') }} as x
-    inner join forced as f on x.statement = f.statement and x.ordinal = f.ordinal
-    where x.side = 'open' and not f.is_out and (x.is_default or f.is_in)
-    union
-    select x.statement, x.ordinal, x.delta
-    from {{ ref('int_sides') }} as x
-    inner join open_pairs as p on x.statement = p.statement and x.ordinal = p.earlier
-    inner join {{ ref('int_sides') }} as d on p.statement = d.statement and p.later = d.ordinal and d.is_default
-  ) as o
-  group by o.statement
-),
-
 capped_sets as (
   select s.statement
   from set_sides as s
   where not exists (select from set_positions as p where p.statement = s.statement)
+),
+
+-- The same default position where the sets are too many to list: what an `out` comes before is out, with all after it.
+barred (statement, ordinal) as (
+  select f.statement, f.ordinal
+  from forced as f
+  inner join capped_sets as c on f.statement = c.statement
+  where f.is_out
+  union
+  select p.statement, p.later
+  from barred as b
+  inner join open_pairs as p on b.statement = p.statement and b.ordinal = p.earlier
+),
+
+taken (statement, ordinal) as (
+  select o.statement, o.ordinal
+  from steps as o
+  inner join capped_sets as c on o.statement = c.statement
+  where (o.is_default or o.is_in)
+    and not exists (select from barred as b where b.statement = o.statement and b.ordinal = o.ordinal)
+  union
+  select p.statement, p.earlier
+  from taken as t
+  inner join open_pairs as p on t.statement = p.statement and t.ordinal = p.later
+),
+
+default_members as (
+  select t.statement, array_agg(t.ordinal order by t.ordinal desc) as members, sum(s.delta)::bigint as total
+  from taken as t
+  inner join steps as s on t.statement = s.statement and t.ordinal = s.ordinal
+  group by t.statement
 )
 
 select
@@ -200,10 +215,9 @@ left join chain_slack as k on p.statement = k.statement
 union all
 
 select
-  p.statement, p.size, p.total, p.members, p.members = coalesce(d.members, '{}') as is_default, false as is_capped,
+  p.statement, p.size, p.total, p.members, p.is_default, false as is_capped,
   null, null, null
 from set_positions as p
-left join default_members as d on p.statement = d.statement
 
 union all
 

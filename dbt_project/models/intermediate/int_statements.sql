@@ -16,19 +16,46 @@ with told as (
   window heard as (partition by t.item, t.location, t.measure, t.key_lot order by t.received_at)
 ),
 
+-- A source that was primary and secondary in turn is compared with its own primary facts by interval and sequence,
+-- not by windows. Rare, so only such sources pay for it.
+turns as (
+  select item, location, measure, key_lot, source
+  from {{ ref('int_tellings') }}
+  where is_in_scope and (role_rank = 3 or (role_rank = 2 and kind = 'balance' and disposition is null))
+  group by item, location, measure, key_lot, source
+  having count(distinct role_rank) > 1
+),
+
+turned as (
+  select
+    s.fact_id,
+    bool_or({{ provably_before('s', 'p') }}) as is_stale,
+    bool_and({{ provably_before('p', 's') }}) as is_newer
+  from {{ ref('int_tellings') }} as s
+  inner join turns as t
+    on s.item = t.item and s.location = t.location and s.measure = t.measure and s.key_lot = t.key_lot and s.source = t.source
+  inner join {{ ref('int_tellings') }} as p
+    on s.item = p.item and s.location = p.location and s.measure = p.measure and s.key_lot = p.key_lot
+    and p.role_rank = 3 and p.received_at <= s.received_at and p.is_in_scope
+    and p.disposition is distinct from 'test' and p.disposition is distinct from 'quarantined'
+  where s.role_rank = 2 and s.kind = 'balance' and s.disposition is null
+  group by s.fact_id
+),
+
 statements as (
   select
     t.*,
     row_number() over (
       partition by t.item, t.location, t.measure, t.key_lot order by {{ total_order('t') }}
     )::integer as ordinal,
-    t.disposition is null and t.window_to <= t.latest_primary_from as is_stale,
-    t.disposition is null and coalesce(t.latest_primary_to <= t.window_from, true) as is_newer,
+    t.disposition is null and coalesce(r.is_stale, t.window_to <= t.latest_primary_from) as is_stale,
+    t.disposition is null and coalesce(r.is_newer, t.latest_primary_to <= t.window_from, true) as is_newer,
     t.disposition is null and t.fact_id = first_value(t.fact_id) over (
       partition by t.item, t.location, t.measure, t.key_lot, t.disposition is null
       order by t.line_received_at, {{ total_order('t') }}
     ) as is_first_received
   from told as t
+  left join turned as r on t.fact_id = r.fact_id
   where t.kind = 'balance' and (t.disposition is null or t.disposition = 'not_owner')
 ),
 
@@ -42,8 +69,7 @@ applied as (
 compared as (
   select
     a.*,
-    case when a.measure <> 'available' and a.reason is distinct from 'finer_than_grain' and a.reason is distinct from 'coarser_than_grain'
-      then coalesce(
+    case when a.is_comparable then coalesce(
         max(case when a.is_applied then a.ordinal end) over (
           partition by a.item, a.location, a.measure, a.key_lot order by a.ordinal rows between unbounded preceding and 1 preceding
         ),
@@ -88,8 +114,9 @@ select
   c.disposition,
   c.is_applied,
   c.is_stale is true as is_stale,
+  -- The ledger books the base in force last, so it opens only where it stands alone.
   c.is_applied and c.fact_id = first_value(c.fact_id) over (
-    partition by c.item, c.location, c.measure, c.key_lot, c.is_applied order by c.ordinal
+    partition by c.item, c.location, c.measure, c.key_lot, c.is_applied order by b.fact_id is not null, c.ordinal
   ) as is_opening,
   b.fact_id is not null as is_base,
   case when c.compared_ordinal <> c.ordinal then c.compared_ordinal end as compared_ordinal

@@ -19,7 +19,7 @@ with lines as (
 balance_lines as (
   select
     l.*,
-    first_value(l.item) over lowest = l.item and first_value(l.lot) over lowest = l.lot as is_same_stock
+    first_value(l.item) over lowest = l.item and first_value(l.stock_lot) over lowest = l.stock_lot as is_same_stock
   from lines as l
   where l.kind = 'balance' and l.fact_id = l.line_kept
   window lowest as (partition by l.source, l.line_key, l.location, l.measure order by l.revision)
@@ -85,7 +85,7 @@ own_tellings as (
 own_revisions as (
   select
     o.*,
-    first_value(o.item) over lowest = o.item and first_value(o.lot) over lowest = o.lot as is_same_stock
+    first_value(o.item) over lowest = o.item and first_value(o.stock_lot) over lowest = o.stock_lot as is_same_stock
   from own_tellings as o
   where o.fact_id = o.revision_kept
   window lowest as (partition by o.event_key, o.location, o.measure order by o.revision)
@@ -237,6 +237,7 @@ select
   case when c.source is null then d.sequence end as sequence,
   c.source is not null and d.sequence is not null as is_sequence_contradicted,
   d.role_rank,
+  d.is_comparable,
   d.document_id,
   d.position,
   d.delta,

@@ -88,8 +88,11 @@ readings as (
   select
     i.*,
     case when i.parts_from[6] is null then {{ other_reading('i.first_reading', 'i.wall_from', 'i.zone') }} end as second_reading,
-    i.parts_from[2] is not null and i.parts_from[6] is null
-    and i.first_reading at time zone i.zone <> i.wall_from as is_skipped_hour
+    case when i.parts_to[6] is null then {{ other_reading('i.last_instant', 'i.wall_to', 'i.zone') }} end as other_last_instant,
+    {{ is_skipped('i.parts_from', 'i.first_reading', 'i.wall_from', 'i.zone') }}
+    or {{ is_skipped('i.parts_to', 'i.last_instant', 'i.wall_to', 'i.zone') }} as is_skipped_hour,
+    -- The first instant of the day after a written date; daylight saving may repeat that midnight.
+    (i.wall_from + interval '1 day') at time zone i.zone as next_day
   from instants as i
 ),
 
@@ -98,14 +101,17 @@ intervals as (
     r.*,
     least(r.first_reading, r.second_reading) as said_from,
     case
-      when r.wall_to is not null then greatest(r.last_instant, r.first_reading + interval '1 microsecond')
-      when r.parts_from[2] is null then (r.wall_from + interval '1 day') at time zone r.zone
+      when r.wall_to is not null then greatest(
+        least(r.last_instant, r.other_last_instant), least(r.first_reading, r.second_reading) + interval '1 microsecond'
+      )
+      when r.parts_from[2] is null then least(r.next_day, {{ other_reading('r.next_day', "(r.wall_from + interval '1 day')", 'r.zone') }})
       else greatest(r.first_reading, r.second_reading) + case
         when r.parts_from[4] is null then interval '1 minute'
         when r.parts_from[5] is null then interval '1 second'
         else interval '1 microsecond' end
     end as said_to,
-    r.wall_to is not null and r.last_instant < r.first_reading as is_backwards
+    r.wall_to is not null
+    and least(r.last_instant, r.other_last_instant) < least(r.first_reading, r.second_reading) as is_backwards
   from readings as r
 ),
 
@@ -131,36 +137,64 @@ mapped as (
     on any_status.source = '*' and i.status_ref = any_status.status_ref
 ),
 
+-- Receipts of the batch, merged with those already staged. A receipt before the fact could be known is not credible.
+heard as (
+  select
+    m.fact_id,
+    min(r.received_at) as heard_at,
+    min(r.received_at) filter (where r.received_at >= m.said_from - make_interval(secs => m.clock_skew_s)) as credible_at
+  from mapped as m
+  inner join receipts as r on m.fact_id = r.fact_id
+  group by m.fact_id
+),
+
+received as (
+  select
+    h.fact_id,
+    {%- if is_incremental() %}
+    least(h.heard_at, old.heard_at) as heard_at,
+    least(h.credible_at, old.credible_at) as credible_at
+    {%- else %}
+    h.heard_at,
+    h.credible_at
+    {%- endif %}
+  from heard as h
+  {%- if is_incremental() %}
+  left join {{ this }} as old on h.fact_id = old.fact_id
+  {%- endif %}
+),
+
+cut as (
+  select
+    m.*,
+    r.heard_at,
+    r.credible_at,
+    -- The interval after its cut at the receipt (semantics §2): what came later than that was not meant.
+    least(m.said_to, greatest(
+      coalesce(r.credible_at, r.heard_at) + make_interval(secs => m.clock_skew_s), m.said_from + interval '1 microsecond'
+    )) as cut_to
+  from mapped as m
+  left join received as r on m.fact_id = r.fact_id
+),
+
 -- A unit factor is judged on the location's day; every factor in force inside the interval gives an alternative.
 factored as (
   select
     m.fact_id,
     array_agg(m.written_quantity * f.factor_num / f.factor_den order by f.valid_from) as quantities,
     bool_and(mod(m.written_quantity * f.factor_num, f.factor_den) = 0) as is_integral
-  from mapped as m
+  from cut as m
   inner join {{ source('ops', 'current_unit_factors') }} as f
     on m.item = f.item and m.uom = f.uom
-    and f.valid_from <= ((m.said_to - interval '1 microsecond') at time zone m.location_zone)::date
+    and f.valid_from <= ((m.cut_to - interval '1 microsecond') at time zone m.location_zone)::date
     and f.valid_to > (m.said_from at time zone m.location_zone)::date
   where m.written_quantity is not null
-  group by m.fact_id
-),
-
-received as (
-  select
-    m.fact_id,
-    min(r.received_at) as first_received_at,
-    min(r.received_at) filter (where r.received_at >= m.said_from - make_interval(secs => m.clock_skew_s)) as first_credible_at
-  from mapped as m
-  inner join receipts as r on m.fact_id = r.fact_id
   group by m.fact_id
 ),
 
 judged as (
   select
     m.*,
-    r.first_received_at,
-    r.first_credible_at,
     case when m.cancel then array[0::numeric]
       when f.fact_id is not null then f.quantities
       when m.uom = m.base_uom then array[m.written_quantity] end as quantities,
@@ -177,10 +211,10 @@ judged as (
       when not m.cancel and not coalesce(f.is_integral, m.written_quantity = trunc(m.written_quantity)) then 'non_integral_quantity'
       when m.cancel and m.revision <= 1 then 'cancel_without_revision'
       when m.kind = 'movement' and m.measure = 'available' then 'movement_of_available'
+      when m.credible_at is null then 'in_future'
     end as quarantine_code
-  from mapped as m
+  from cut as m
   left join factored as f on m.fact_id = f.fact_id
-  left join received as r on m.fact_id = r.fact_id
 )
 
 select
@@ -190,16 +224,13 @@ select
     then old.document_id else j.document_id end as document_id,
   case when old.fact_id is not null and (old.heard_at, old.document_id, old.position) < (j.received_at, j.document_id, j.position)
     then old.position else j.position end as position,
-  least(j.received_at, old.heard_at) as heard_at,
-  coalesce(least(j.first_credible_at, old.credible_at), least(j.first_received_at, old.heard_at)) as received_at,
-  least(j.first_credible_at, old.credible_at) as credible_at,
   {%- else -%}
   j.document_id,
   j.position,
-  j.received_at as heard_at,
-  coalesce(j.first_credible_at, j.first_received_at) as received_at,
-  j.first_credible_at as credible_at,
   {%- endif %}
+  j.heard_at,
+  coalesce(j.credible_at, j.heard_at) as received_at,
+  j.credible_at,
   j.source,
   j.feed,
   j.system,
@@ -227,12 +258,7 @@ select
   j.uom,
   j.quantity as quantity_as_written,
   j.recorded,
-  coalesce(
-    j.quarantine_code,
-    case when
-      {%- if is_incremental() %} least(j.first_credible_at, old.credible_at) {% else %} j.first_credible_at {% endif -%}
-      is null then 'in_future' end
-  ) as quarantine_code,
+  j.quarantine_code,
   j.fault_detail as quarantine_detail,
   {{ current_batch_id() }} as batch_id
 from judged as j

@@ -1,0 +1,49 @@
+"""Run scenario dicts through the product and through the oracle, and say where they differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from syncline.scenario import Outcome
+from tests.oracle.rules import Answer
+
+
+def write(folder: Path, cases: list[dict[str, Any]]) -> list[Path]:
+    """Scenario files; each time is quoted text."""
+    paths = []
+    for case in cases:
+        path = folder / f"{case['name']}.yaml"
+        path.write_text(yaml.safe_dump(case, sort_keys=False, width=200), encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def differences(outcome: Outcome, wanted: Answer) -> list[str]:
+    """Lines of a diff, empty when the warehouse says what the oracle says."""
+    return [
+        *_by_name("disposition", {k: v["disposition"] for k, v in outcome.dispositions.items()}, wanted.dispositions),
+        *_by_name("verdict", {k: (v["verdict"], v["variances"]) for k, v in outcome.verdicts.items()}, wanted.verdicts),
+        *_by_name("balance", _keyed(outcome.balances), _keyed(wanted.balances)),
+        *_by_name("ledger", _booked(outcome.ledger), _booked(wanted.ledger)),
+    ]
+
+
+def _by_name(what: str, got: dict[Any, Any], wanted: dict[Any, Any]) -> list[str]:
+    return [
+        f"{what} of {name}: warehouse {got.get(name)}, oracle {wanted.get(name)}"
+        for name in sorted(got.keys() | wanted.keys(), key=str)
+        if got.get(name) != wanted.get(name)
+    ]
+
+
+def _keyed(balances: list[dict[str, Any]]) -> dict[Any, Any]:
+    names = ("item", "location", "measure", "lot")
+    values = ("quantity", "lo", "hi", "base_fact")
+    return {tuple(row[n] for n in names): tuple(row[v] for v in values) for row in balances}
+
+
+def _booked(ledger: list[dict[str, Any]]) -> dict[Any, Any]:
+    return {row["fact"]: (row["entry"], row["quantity"]) for row in ledger}

@@ -1,0 +1,183 @@
+"""Seeded small networks and fact streams, rich in what makes stock hard: ties, overlaps, skew, lag, late facts.
+
+``case(seed)`` is a scenario (the dict of a scenario file without ``expect``); the same seed gives the same case.
+Times come from a few anchors of one day, so that facts meet, touch and overlap often.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+DAY = datetime(2026, 5, 4, tzinfo=UTC)
+FACTS_MAX = 9
+
+
+def case(seed: int) -> dict[str, Any]:
+    """One scenario; its facts stay few enough for a brute-force oracle."""
+    chance = random.Random(seed)
+    theme = chance.choice(["stream", "stream", "events", "statements", "revisions", "crossing", "lots", "units"])
+    network = _network(chance, theme)
+    facts: list[dict[str, Any]] = []
+    for index, instant in enumerate(sorted(_instant(chance) for _ in range(chance.randint(3, FACTS_MAX)))):
+        facts.append(_fact(chance, theme, network, facts, f"f{index + 1}", instant))
+    return {"name": f"seed-{seed}", "doc": f"Generated; theme {theme}.", "network": network, "facts": facts}
+
+
+def _network(chance: random.Random, theme: str) -> dict[str, Any]:
+    sources = {
+        "wms": {"system": "wms", "feed": "api", "clock_skew_s": chance.choice([0, 0, 60])},
+        "tpl": {"system": "3pl", "feed": "edi", "clock_skew_s": chance.choice([0, 60, 300]), "lag_s": chance.choice([0, 0, 600])},
+        "erp": {"system": "erp", "feed": "api", "clock_skew_s": chance.choice([0, 120])},
+        "shop": {"system": "shop", "feed": "webhook", "clock_skew_s": 0},
+    }
+    if chance.random() < 0.3:
+        sources["wms"]["lag_s"] = 300
+    if chance.random() < 0.3:
+        sources["tpl"]["timezone"] = chance.choice(["UTC", "Europe/Berlin", "America/Chicago"])
+    return {
+        "locations": {"HUB": {"timezone": "UTC", "region": "eu"}, "CHI": {"timezone": "America/Chicago", "region": "us"}},
+        "items": {
+            "A": {"base_uom": "EA", "item_class": "A", "units": {"CA": 12, "TH": "1/3"}},
+            "B": {
+                "base_uom": "EA", "item_class": "B",
+                "units": {"CA": [{"factor": 4}, {"factor": 5, "valid_from": "2026-05-04"}]},
+            },
+        },
+        "sources": sources,
+        "ownership": _ownership(chance, theme),
+    }  # fmt: skip
+
+
+def _ownership(chance: random.Random, theme: str) -> list[dict[str, Any]]:
+    grain = "lot" if theme == "lots" else "item"
+    rules: list[dict[str, Any]] = [
+        {"measure": "on_hand", "location": "*", "source": "wms", "role": "primary", "grain": grain},
+        {"measure": "on_hand", "location": "*", "source": "tpl", "role": "secondary"},
+    ]
+    if chance.random() < 0.4:
+        rules[1]["movements"] = "apply"
+    kind = chance.choice(["plain", "plain", "hybrid", "class", "pattern", "handover", "erp"])
+    noon = (DAY + timedelta(hours=chance.choice([10, 11, 12]))).isoformat()
+    if kind == "hybrid":
+        rules.append({"measure": "on_hand", "location": "CHI", "source": "tpl", "role": "primary", "grain": "item"})
+    elif kind == "class":
+        rules.append({"measure": "on_hand", "location": "*", "item_class": "B", "source": "tpl", "role": "primary"})
+        rules.append({"measure": "on_hand", "location": "HUB", "source": "wms", "role": "secondary"})
+    elif kind == "pattern":
+        rules.append({"measure": "on_hand", "location": "C*", "source": "erp", "role": "primary"})
+        rules.append({"measure": "on_hand", "location": "CHI", "item_class": "A", "source": "wms", "role": "secondary", "movements": "apply"})
+    elif kind == "handover":
+        rules.append({"measure": "on_hand", "location": "HUB", "source": "tpl", "role": "primary", "valid_from": noon})
+        rules.append({"measure": "on_hand", "location": "HUB", "source": "wms", "role": "secondary", "valid_from": noon})
+    elif kind == "erp":
+        rules.append({"measure": "on_hand", "location": "*", "source": "erp", "role": "secondary", "movements": chance.choice(["", "apply"])})
+    for rule in rules:
+        if rule.get("movements") == "":
+            del rule["movements"]
+    return rules
+
+
+def _fact(
+    chance: random.Random, theme: str, network: dict[str, Any], earlier: list[dict[str, Any]], name: str, instant: datetime
+) -> dict[str, Any]:
+    if earlier and chance.random() < 0.12:
+        return _echoed(chance, earlier)
+    location = "CHI" if chance.random() < 0.08 else "HUB"
+    source = chance.choices(["wms", "tpl", "erp", "shop"], weights=[10, 8, 1, 1])[0]
+    is_balance = chance.random() < {"statements": 0.7, "events": 0.2, "revisions": 0.4}.get(theme, 0.45)
+    fact: dict[str, Any] = {
+        "id": name,
+        "source": source,
+        "kind": "balance" if is_balance else "movement",
+        "item": "B" if chance.random() < 0.12 else "A",
+        "location": location,
+        "measure": "on_hand",
+        "quantity": chance.choice([-4, -3, -2, -1, -1, 0, 1, 2, 3]),
+        "uom": "EA",
+    }
+    if is_balance:
+        fact["quantity"] = 10 + sum(f["quantity"] for f in earlier if f["kind"] == "movement") + chance.choice([0, 0, 0, 0, -1, 3])
+    fact["recorded"] = _recorded(chance, theme, instant)
+    fact["received_at"] = _received(chance, instant)
+    _identity(chance, theme, fact, earlier)
+    _unit(chance, theme, fact)
+    _rarities(chance, fact)
+    if chance.random() < (0.75 if theme == "lots" else 0.05):
+        fact["lot"] = chance.choice(["L1", "L2"])
+    if source in ("wms", "tpl") and chance.random() < (0.7 if theme != "crossing" else 0.3):
+        minutes = (instant - DAY).total_seconds() // 60
+        fact["sequence"] = int(minutes) + (chance.choice([0, 1, -400]) if chance.random() < 0.25 else 0)
+    return fact
+
+
+def _instant(chance: random.Random) -> datetime:
+    return DAY + timedelta(hours=10, minutes=chance.choice([0, 0, 1, 5, 10, 30, 60, 61, 120]), seconds=chance.choice([0, 0, 0, 20, 40]))
+
+
+def _echoed(chance: random.Random, earlier: list[dict[str, Any]]) -> dict[str, Any]:
+    """The same fact received again, at another time."""
+    fact = dict(chance.choice(earlier))
+    again = datetime.fromisoformat(fact["received_at"]) + timedelta(minutes=chance.choice([-30, -1, 1, 45]))
+    return {**fact, "received_at": again.isoformat()}
+
+
+def _recorded(chance: random.Random, theme: str, instant: datetime) -> str | dict[str, str]:
+    precision = chance.choice(["point", "second", "second", "minute", "minute", "day", "span"])
+    if theme == "crossing":
+        precision = chance.choice(["minute", "span", "span", "day"])
+    if precision == "day":
+        return (instant.date() - timedelta(days=chance.choice([0, 0, 1]))).isoformat()
+    if precision == "span":
+        end = instant + timedelta(minutes=chance.choice([1, 5, 30, 90]))
+        return {"from": f"{instant:%Y-%m-%dT%H:%M}Z", "to": f"{end:%Y-%m-%dT%H:%M}Z"}
+    shape = {"point": "%Y-%m-%dT%H:%M:%S.250", "second": "%Y-%m-%dT%H:%M:%S", "minute": "%Y-%m-%dT%H:%M"}[precision]
+    return instant.strftime(shape) + ("Z" if chance.random() < 0.9 else "")
+
+
+def _received(chance: random.Random, instant: datetime) -> str:
+    delay = chance.choices([-30, 0, 1, 30, 60, 300, 1800, 3600, 7200, 50000], weights=[1, 4, 4, 2, 4, 4, 3, 3, 2, 2])[0]
+    return (instant + timedelta(seconds=delay)).isoformat()
+
+
+def _identity(chance: random.Random, theme: str, fact: dict[str, Any], earlier: list[dict[str, Any]]) -> None:
+    """Often a new line and event; sometimes one that was told before, again or revised."""
+    if fact["kind"] == "movement" and chance.random() < (0.7 if theme in ("events", "revisions") else 0.25):
+        fact["event_key"] = chance.choice(["K1", "K2"])
+    alike = [f for f in earlier if f["source"] == fact["source"] and f["kind"] == fact["kind"]]
+    if alike and chance.random() < (0.6 if theme == "revisions" else 0.15):
+        told = chance.choice(alike)
+        fact["line_key"] = told.get("line_key", told["id"])
+        fact["location"] = told["location"]
+        fact["event_key"] = told.get("event_key", f"{told['source']}/{fact['line_key']}")
+        if chance.random() < 0.5:
+            fact["quantity"], fact["item"] = told["quantity"], told["item"]
+        if chance.random() < 0.5:
+            fact["recorded"] = told["recorded"]
+    if chance.random() < (0.5 if theme == "revisions" else 0.08):
+        fact["revision"] = chance.choice([2, 2, 3])
+        if chance.random() < 0.3:
+            fact["cancel"] = True
+
+
+def _unit(chance: random.Random, theme: str, fact: dict[str, Any]) -> None:
+    if chance.random() > (0.3 if theme == "units" else 0.06):
+        return
+    # A movement in a changing unit is told to the second: one factor holds for it (see docs of the oracle).
+    if fact["item"] == "A":
+        fact["uom"] = chance.choice(["CA", "TH", "TH", "BX"])
+        if fact["uom"] == "TH":
+            fact["quantity"] = fact["quantity"] * 3 + chance.choice([0, 0, 0, 1])
+    elif fact["kind"] == "balance":
+        fact["uom"] = "CA"
+        fact["quantity"] = chance.choice([2, 3])
+
+
+def _rarities(chance: random.Random, fact: dict[str, Any]) -> None:
+    if chance.random() < 0.03:
+        fact["test"] = True
+    elif chance.random() < 0.04:
+        fact["measure"] = "available"
+    elif chance.random() < 0.03:
+        fact["item"] = "UNKNOWN"

@@ -1,0 +1,302 @@
+"""The oracle's rules: dispositions, positions, base in force, ledger, verdicts (semantics §4-§6), by brute force.
+
+Slow and plain on purpose: positions are found by trying every subset of the movements. It shares no code with the
+product and knows no incremental step: all facts in, all answers out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+from tests.oracle.reading import APPLYING, OBSERVER, PRIMARY, Fact, read_facts
+
+Position = frozenset[str]
+
+
+@dataclass
+class Answer:
+    """What must come out of a scenario, in the shapes of ``syncline scenario run --json``."""
+
+    balances: list[dict[str, Any]] = field(default_factory=list)
+    dispositions: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, tuple[str, list[int]]] = field(default_factory=dict)
+    ledger: list[dict[str, Any]] = field(default_factory=list)
+
+
+def order(fact: Fact) -> tuple[Any, ...]:
+    """The §2 order."""
+    sequence = (0, 0) if fact.sequence is None else (1, fact.sequence)
+    return (fact.start, fact.end, sequence, fact.kind == "balance", fact.source, fact.line_key, fact.revision, fact.id)
+
+
+def kept_order(fact: Fact) -> tuple[Any, ...]:
+    return (fact.received, *order(fact.without_sequence()))
+
+
+def before(a: Fact, b: Fact) -> bool:
+    """a is provably before b (§2)."""
+    if a.source != b.source:
+        return a.window_end <= b.window_start
+    if a.end <= b.start:
+        return True
+    overlap = a.start < b.end and b.start < a.end
+    return overlap and a.sequence is not None and b.sequence is not None and a.sequence < b.sequence
+
+
+def grouped(facts: Iterable[Fact], by: Callable[[Fact], Hashable]) -> list[list[Fact]]:
+    groups: dict[Hashable, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        groups[by(fact)].append(fact)
+    return list(groups.values())
+
+
+def answer(scenario: dict[str, Any]) -> Answer:
+    """Every balance, disposition, verdict and ledger entry of a scenario (``network`` and ``facts``)."""
+    return _Case(read_facts(scenario)).answer()
+
+
+class _Case:
+    def __init__(self, read: dict[str, Fact | str]) -> None:
+        self.out = Answer()
+        facts: list[Fact] = []
+        for name, fact in read.items():
+            if isinstance(fact, str):
+                self.out.dispositions[name] = fact
+            elif fact.disposition:
+                self.out.dispositions[name] = fact.disposition
+            else:
+                facts.append(fact)
+        self.facts = facts
+        self.delta: dict[str, int] = {}
+        self.line_received: dict[str, int] = {}
+
+    def answer(self) -> Answer:
+        self._lines()
+        self._balance_revisions()
+        self._evidence()
+        self._events()
+        self._distrust_sequences()
+        for key in sorted({f.key for f in self.facts}):
+            self._key(key)
+        return self.out
+
+    def _open(self, kind: str | None = None) -> list[Fact]:
+        return [f for f in self.facts if f.id not in self.out.dispositions and kind in (None, f.kind)]
+
+    def _set(self, fact: Fact, disposition: str) -> None:
+        assert fact.id not in self.out.dispositions, fact.id
+        self.out.dispositions[fact.id] = disposition
+
+    def _lines(self) -> None:
+        for line in grouped(self._open(), lambda f: (f.source, f.line_key, f.location, f.measure, f.revision)):
+            kept, *others = sorted(line, key=kept_order)
+            for other in others:
+                self._set(other, "duplicate" if other.body == kept.body else "conflict")
+
+    def _balance_revisions(self) -> None:
+        self.other_stock: set[str] = set()
+        for line in grouped(self._open("balance"), lambda f: (f.source, f.line_key, f.location, f.measure)):
+            line.sort(key=lambda f: f.revision)
+            same = [f for f in line if f.stock == line[0].stock]
+            self.other_stock |= {f.id for f in line if f not in same}
+            for fact in same:
+                self.line_received[fact.id] = min(f.received for f in same)
+                if fact is not same[-1] or fact.cancel:
+                    self._set(fact, "superseded")
+            if same[-1].cancel:
+                for fact in same[:-1]:
+                    assert self.out.dispositions[fact.id] == "superseded"
+
+    def _evidence(self) -> None:
+        for fact in self._open():
+            other_grain = fact.kind == "balance" and (fact.grain == "lot") != (fact.raw_lot != "")
+            if fact.role == OBSERVER or fact.measure == "available" or other_grain or (fact.kind == "movement" and fact.role < APPLYING):
+                self._set(fact, "not_owner")
+            elif fact.id in self.other_stock:
+                self._set(fact, "conflict")
+
+    def _events(self) -> None:
+        for event in grouped(self._open("movement"), lambda f: (f.event_key, f.location, f.measure)):
+            owner = min(event, key=lambda f: (-f.role, kept_order(f))).source
+            kept = []
+            for telling in grouped([f for f in event if f.source == owner], lambda f: f.revision):
+                first, *others = sorted(telling, key=kept_order)
+                kept.append(first)
+                for other in others:
+                    self._set(other, "duplicate" if other.body == first.body else "conflict")
+            kept.sort(key=lambda f: f.revision)
+            counted = [f for f in kept if f.stock == kept[0].stock]
+            for fact in kept:
+                if fact not in counted:
+                    self._set(fact, "conflict")
+            told = 0
+            for fact in counted:
+                stated = 0 if fact.cancel else fact.amounts[0]
+                self.delta[fact.id], told = stated - told, stated
+            for tellings in grouped([f for f in event if f.source != owner], lambda f: f.source):
+                latest = min(tellings, key=lambda f: (-f.revision, kept_order(f)))
+                agrees = any(latest.body == fact.body for fact in counted)
+                for fact in tellings:
+                    self._set(fact, "duplicate" if agrees else "conflict")
+
+    def _distrust_sequences(self) -> None:
+        """A sequence that contradicts a pair of kept facts with disjoint times is none for that key."""
+        lost = set()
+        for group in grouped(self.facts, lambda f: (f.source, f.key)):
+            kept = [f for f in group if self.out.dispositions.get(f.id) not in ("duplicate", "conflict")]
+            known = [f for f in kept if f.sequence is not None]
+            if any(a.end <= b.start and a.sequence > b.sequence for a in known for b in known):  # type: ignore[operator]
+                lost |= {f.id for f in group}
+        self.facts = [f.without_sequence() if f.id in lost else f for f in self.facts]
+
+    def _key(self, key: tuple[str, str, str, str]) -> None:
+        mine = [f for f in self.facts if f.key == key]
+        moves = sorted((f for f in mine if f.id in self.delta), key=order)
+        candidates = [f for f in mine if f.kind == "balance" and f.id not in self.out.dispositions]
+        evidence = [f for f in mine if f.kind == "balance" and self.out.dispositions.get(f.id) == "not_owner"]
+        applied = self._applied(candidates, mine)
+        _Key(self.out, key, moves, self.delta, candidates, evidence, applied).decide()
+
+    def _applied(self, candidates: list[Fact], mine: list[Fact]) -> list[Fact]:
+        applied = []
+        first = min(candidates, key=lambda f: (self.line_received[f.id], order(f)), default=None)
+        for fact in candidates:
+            known = [p for p in mine if p.role == PRIMARY and p.received <= fact.received and p.id != fact.id]
+            is_stale = any(before(fact, p) for p in known)
+            if fact is first or fact.role == PRIMARY or all(before(p, fact) for p in known):
+                applied.append(fact)
+            elif is_stale:
+                self._set(fact, "stale")
+        for fact in applied:
+            self._set(fact, "applied")
+        return sorted(applied, key=order)
+
+
+class _Key:
+    """One stock key: positions, verdicts, the base in force, balance and ledger."""
+
+    def __init__(
+        self,
+        out: Answer,
+        key: tuple[str, str, str, str],
+        moves: list[Fact],
+        delta: dict[str, int],
+        candidates: list[Fact],
+        evidence: list[Fact],
+        applied: list[Fact],
+    ) -> None:
+        self.out, self.key, self.moves, self.delta, self.applied = out, key, moves, delta, applied
+        self.candidates, self.statements = candidates, sorted([*candidates, *evidence], key=order)
+        self.rank = {m.id: rank for rank, m in enumerate(moves)}
+
+    def total(self, position: Iterable[str]) -> int:
+        return sum(self.delta[name] for name in position)
+
+    def positions(self, s: Fact) -> list[Position]:
+        must = {m.id for m in self.moves if before(m, s)}
+        may = [m for m in self.moves if m.id not in must and not before(s, m)]
+        subsets = (must | {m.id for m in c} for size in range(len(may) + 1) for c in combinations(may, size))
+        return [frozenset(chosen) for chosen in subsets if self._is_closed(chosen, s)]
+
+    def _is_closed(self, chosen: set[str], s: Fact) -> bool:
+        return not any(
+            b.id in chosen and a.id not in chosen and (not s.has_lag or a.source == b.source) and before(a, b)
+            for a in self.moves
+            for b in self.moves
+        )
+
+    def default(self, s: Fact) -> Position:
+        """The least position that holds every movement it may hold of those not beginning after the statement ends."""
+        found = self.positions(s)
+        wanted = {m.id for m in self.moves if m.start < s.end}
+        most = max(len(wanted & p) for p in found)
+        return min((p for p in found if len(wanted & p) == most), key=len)
+
+    def decide(self) -> None:
+        positions = {s.id: self.positions(s) for s in self.statements}
+        for names in positions.values():
+            assert names, "a statement without a position"
+        stand: dict[str, Position] = {}
+        for s in self.statements:
+            verdict, variances, stand[s.id] = self._verdict(s, positions)
+            self.out.verdicts[s.id] = (verdict, variances)
+            if s in self.candidates and s.id not in self.out.dispositions:
+                self.out.dispositions[s.id] = "contradicted" if verdict == "discrepancy" else "confirmed"
+        base = self._base()
+        for m in self.moves:
+            inside = base is not None and m.id in stand[base.id]
+            self.out.dispositions[m.id] = "absorbed" if inside else "applied"
+        if base is not None or self.moves:
+            self._balance(base, stand, positions)
+            self._book(base, stand)
+
+    def _reference(self, s: Fact) -> Fact | None:
+        if s.measure == "available" or (s.grain == "lot") != (s.raw_lot != "") or not self.applied:
+            return None
+        earlier = [a for a in self.applied if order(a) < order(s)]
+        reference = earlier[-1] if earlier else self.applied[0]
+        return None if reference.id == s.id else reference
+
+    def _verdict(self, s: Fact, positions: dict[str, list[Position]]) -> tuple[str, list[int], Position]:
+        b = self._reference(s)
+        variances: set[int] = set()
+        matching: list[Position] = []
+        if b is not None:
+            for p in positions[s.id]:
+                for q in positions[b.id]:
+                    if (before(b, s) and not q <= p) or (before(s, b) and not p <= q):
+                        continue
+                    moved = self.total(p) - self.total(q)
+                    found = {said - (stood + moved) for said in s.amounts for stood in b.amounts}
+                    variances |= found
+                    if 0 in found:
+                        matching.append(p)
+        stands = max(matching, key=lambda p: (len(p), self._descending(p))) if matching else self.default(s)
+        verdict = "incomparable" if not variances else "match" if 0 in variances else "discrepancy"
+        return verdict, sorted(variances), stands
+
+    def _descending(self, position: Position) -> list[int]:
+        return sorted((self.rank[name] for name in position), reverse=True)
+
+    def _base(self) -> Fact | None:
+        last = [a for a in self.applied if not any(before(a, other) for other in self.applied)]
+        return max(last, key=lambda a: (a.start, a.end, a.role == PRIMARY, order(a)), default=None)
+
+    def _balance(self, base: Fact | None, stand: dict[str, Position], positions: dict[str, list[Position]]) -> None:
+        everything = self.total(m.id for m in self.moves)
+        low = high = None
+        quantity = everything
+        if base is not None:
+            quantity = base.amounts[0] + everything - self.total(stand[base.id])
+            witnesses = [a for a in self.applied if a is base or not before(a, base)]
+            results = [
+                said + everything - self.total(p) for a in witnesses for p in positions[a.id] for said in a.amounts
+            ]
+            low, high = min(results), max(results)
+        item, location, measure, lot = self.key
+        self.out.balances.append(
+            {
+                "item": item, "location": location, "measure": measure, "lot": lot or None, "quantity": quantity,
+                "lo": low, "hi": high, "base_fact": base.id if base else None,
+            }  # fmt: skip
+        )
+
+    def _book(self, base: Fact | None, stand: dict[str, Position]) -> None:
+        booked = [a for a in self.applied if a is not base] + ([base] if base else [])
+        opened: Position = stand[booked[0].id] if booked else frozenset()
+        for earlier, now in zip([None, *booked], booked, strict=False):
+            if earlier is None:
+                self._enter(now, "opening", now.amounts[0])
+            else:
+                expected = earlier.amounts[0] + self.total(stand[now.id]) - self.total(stand[earlier.id])
+                self._enter(now, "reconciling", now.amounts[0] - expected)
+        for m in self.moves:
+            if m.id not in opened:
+                self._enter(m, "movement", self.delta[m.id])
+
+    def _enter(self, fact: Fact, entry: str, quantity: int) -> None:
+        self.out.ledger.append({"fact": fact.id, "entry": entry, "quantity": quantity})
