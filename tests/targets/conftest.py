@@ -201,11 +201,13 @@ class Loop:
     book: Book
     url: str
     policy: TargetPolicy
-    clock: ManualClock
+    clock: Clock
     truth: dict[Key, int]
+    sleep: Callable[[float], Any]
+    token: str = TOKEN
 
     def client(self) -> ErpClient | ShopClient:
-        return (ErpClient if self.policy.kind == "delta" else ShopClient)(self.url, TOKEN, self.policy)
+        return (ErpClient if self.policy.kind == "delta" else ShopClient)(self.url, self.token, self.policy)
 
     def resolve(self, hold: dict[Key, str] | None = None) -> int:
         """Open a batch and build its candidates from the queue and from keys whose truth moved, as dbt does."""
@@ -251,7 +253,7 @@ class Loop:
 
         client = self.client()
         try:
-            return run_push(self.publisher, client, self.policy, self.clock, "test", self.clock.sleep)
+            return run_push(self.publisher, client, self.policy, self.clock, "test", self.sleep)
         finally:
             client.close()
 
@@ -259,7 +261,7 @@ class Loop:
         """The publisher's process died: its connection and locks are gone, and its leases run out."""
         self.publisher.close()
         self.publisher = connect_dsn(self.dsn, name="publisher")
-        self.clock.sleep(self.policy.lease_s)
+        self.sleep(self.policy.lease_s)
 
     def states(self) -> dict[str, int]:
         return dict(self.owner.execute("select state, count(*) from ops.outbox group by 1").fetchall())
@@ -276,21 +278,34 @@ def make_loop(
     servers: list[ThreadingHTTPServer] = []
     connections: list[psycopg.Connection] = []
 
-    def make(target: str, numbers: dict[Key, int], truth: dict[Key, int], **policy: Any) -> Loop:
+    def loop(target: str, book: Book, url: str, truth: dict[Key, int], token: str, clock: Clock, **policy: Any) -> Loop:
+        publisher = connect_dsn(warehouse_dsn("publisher"), name="publisher")
+        connections.append(publisher)
+        limits = {"call_s": 2.0, "lease_s": 3.0, "run_s": 60.0} | policy
+        return Loop(
+            warehouse, publisher, warehouse_dsn("publisher"), book, url, TargetPolicy(target, book.style, **limits),
+            clock, truth, clock.sleep if isinstance(clock, ManualClock) else time.sleep, token,
+        )  # fmt: skip
+
+    def make(
+        target: str,
+        numbers: dict[Key, int],
+        truth: dict[Key, int],
+        *,
+        served: tuple[str, str] | None = None,
+        **policy: Any,
+    ) -> Loop:
+        """``served``: address and token of another server that is the target; then time is real."""
         book = Book("delta" if target == "erp" else "set")
+        if served is not None:
+            return loop(target, book, served[0], truth, served[1], Clock(), **policy)
         for key, quantity in sorted(numbers.items()):
             book.change(key, quantity, "opening")
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(book))
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(server)
-        publisher = connect_dsn(warehouse_dsn("publisher"), name="publisher")
-        connections.append(publisher)
-        limits = {"call_s": 2.0, "lease_s": 3.0, "run_s": 60.0} | policy
-        return Loop(
-            warehouse, publisher, warehouse_dsn("publisher"), book, f"http://127.0.0.1:{server.server_port}",
-            TargetPolicy(target, book.style, **limits), ManualClock(), truth,
-        )  # fmt: skip
+        return loop(target, book, f"http://127.0.0.1:{server.server_port}", truth, TOKEN, ManualClock(), **policy)
 
     yield make
     for server in servers:

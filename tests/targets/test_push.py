@@ -126,18 +126,18 @@ def test_stale_after_an_unproven_try_is_unproven_not_rejected(make_loop: MakeLoo
     loop.release()
 
     # The first document is lost; the order comes while its resend waits.
-    original = loop.clock.sleep
+    original = loop.sleep
 
     def sleep(seconds: float) -> Any:
         if seconds > 0.1 and len(loop.book.documents) == 1 and loop.book.numbers[A] == 10:
             loop.book.change(A, -3, "order")
         return original(seconds)
 
-    object.__setattr__(loop.clock, "sleep", sleep)
+    loop.sleep = sleep
     loop.push()
     assert loop.owner.execute("select state, reason from ops.outbox").fetchall() == [("dead", "unproven")]
     assert loop.queue() == {A}
-    object.__setattr__(loop.clock, "sleep", original)
+    loop.sleep = original
     loop.release()
     loop.push()
     assert loop.book.numbers == {A: 12}
