@@ -26,7 +26,7 @@ DC2 = next(source for source in load_registry(ROOT / "dags" / "registry.yml").so
 
 
 def test_a_faulty_day_arrives_whole(serve: Any, warehouse: psycopg.Connection) -> None:
-    """Duplicates, late events, retries, lost and cut answers: then each transaction once, in posting order, is truth."""
+    """Duplicates, late events, retries, lost and cut answers; each transaction once, in posting order, is truth."""
     faults = Faults(late=0.2, retry=0.3, duplicate=0.2, lost_answer=0.1, cut_body=0.1, throttled=0.02)
     served = serve(faults, at_minutes=20, rate=600.0, hours=0.5)
     value = json.loads(served.twin.env["AIRFLOW_CONN_DC2_WMS"])
@@ -79,8 +79,8 @@ def test_a_file_that_came_again_arrives_again_for_the_baseline(
             warehouse.execute(
                 "insert into raw.facts (fact_id, load_id, document_id, position, source, feed, reading, received_at,"
                 " kind, item_ref, location_ref, status_ref, uom, quantity, recorded, line_key, event_key)"
-                " values ('f', %s, %s, 'p', 'acme_3pl', 'edi', 'r', %s, 'balance', 'A-10001', 'ACM-CHI', '17', 'EA', '7',"
-                " '2026-11-02', 'l', 'e')",
+                " values ('f', %s, %s, 'p', 'acme_3pl', 'edi', 'r', %s, 'balance', 'A-10001', 'ACM-CHI', '17', 'EA',"
+                " '7', '2026-11-02', 'l', 'e')",
                 (load, f"d{load}", at),
             )
     arrivals = [Arrival(*row) for row in warehouse.execute(ARRIVALS)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# In the order of arrival; inside a load the source's own order, which flatters the baseline. A file that came again is
-# landed without its facts, which are known: for the baseline its first reading arrives once more.
+# In the order of arrival; inside a load the source's own order, which flatters the baseline. A file that came again
+# is landed without its facts, which are known: for the baseline its first reading arrives once more.
 ARRIVALS = """
 with told as (
   select f.received_at, f.load_id, f.fact_id || case when f.feed = 'edi' then ' in ' || f.load_id else '' end as fact_id,
