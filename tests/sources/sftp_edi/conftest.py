@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import paramiko
 import psycopg
 import pytest
+from loopback_sftp import SftpServer
 
 from syncline.registry import FileRules, Source
 from syncline.warehouse.connect import connect_dsn
-
-sys.path.insert(0, str(Path(__file__).parent))
-from loopback_sftp import SftpServer
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 from pathlib import Path
 
@@ -15,6 +16,8 @@ class SftpServer:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.client_key = asyncssh.generate_private_key("ssh-ed25519")
+        self.host_key = asyncssh.generate_private_key("ssh-ed25519")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -23,26 +26,39 @@ class SftpServer:
         self.port = self._acceptor.get_port()
 
     async def _listen(self) -> asyncssh.SSHAcceptor:
-        class Open(asyncssh.SSHServer):
+        client_key = self.client_key.convert_to_public()
+
+        class Server(asyncssh.SSHServer):
             def begin_auth(self, username: str) -> bool:
-                return False
+                return True
+
+            def public_key_auth_supported(self) -> bool:
+                return True
+
+            def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+                return key == client_key
 
         def drop(channel: asyncssh.SSHServerChannel) -> asyncssh.SFTPServer:
             return asyncssh.SFTPServer(channel, chroot=str(self.root).encode())
 
-        key = asyncssh.generate_private_key("ssh-ed25519")
         return await asyncssh.listen(
-            "127.0.0.1", 0, server_factory=Open, server_host_keys=[key], sftp_factory=drop, sftp_version=3
+            "127.0.0.1", 0, server_factory=Server, server_host_keys=[self.host_key], sftp_factory=drop, sftp_version=3
         )
 
     def connect(self) -> paramiko.SFTPClient:
+        key = paramiko.Ed25519Key.from_private_key(io.StringIO(self.private_key()))
         transport = paramiko.Transport(("127.0.0.1", self.port))
-        transport.connect()
-        transport.auth_none("partner")
+        transport.connect(username="partner", pkey=key)
         self._clients.append(transport)
         client = paramiko.SFTPClient.from_transport(transport)
         assert client is not None
         return client
+
+    def private_key(self) -> str:
+        return self.client_key.export_private_key("openssh").decode()
+
+    def public_host_key(self) -> str:
+        return " ".join(self.host_key.export_public_key("openssh").decode().split()[:2])
 
     def drop_connections(self) -> None:
         for transport in self._clients:

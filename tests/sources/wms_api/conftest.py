@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from loopback_wms import WmsServer
 
 from syncline.connections import Connection
 from syncline.registry import Source
 from syncline.sources.wms_api import WmsClient, open_client
-
-sys.path.insert(0, str(Path(__file__).parent))
-from loopback_wms import WmsServer
 
 
 @pytest.fixture

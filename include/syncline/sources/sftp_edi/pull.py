@@ -49,7 +49,7 @@ def pull(
             return _Poll(conn, sftp, source, now).run(server_now_s)
         except (SSHException, SFTPError, EOFError, OSError) as error:
             raise PartnerUnavailable(
-                f"{source.name}: the SFTP server refused or the connection broke ({type(error).__name__}: {error!s:.100}).",
+                f"{source.name}: the server refused or the connection broke ({type(error).__name__}: {error!s:.100}).",
                 next_step="Files already claimed are finished by the next run.",
                 source=source.name,
             ) from error
