@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -51,8 +52,12 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+# Reads the zone folders of the system: once is enough.
+_zones = cache(available_timezones)
+
+
 def _zone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in _zones():
         raise ValueError("is not an IANA time zone")
     ZoneInfo(value)
     return value
