@@ -64,8 +64,11 @@ def sftp(conn_id: str) -> Iterator[SFTPClient]:
         PartnerUnavailable: the server cannot be reached, or the session broke.
         ConfigurationError: its host key is not the expected one, or the login is refused.
     """
+    from socket import gaierror
+
     import paramiko
     from airflow.providers.sftp.hooks.sftp import SFTPHook
+    from paramiko.ssh_exception import NoValidConnectionsError
 
     connection(conn_id)
     try:
@@ -77,7 +80,7 @@ def sftp(conn_id: str) -> Iterator[SFTPClient]:
             next_step="Compare host_key and login of the connection with what the partner sent; do not retry blindly.",
             conn_id=conn_id,
         ) from None
-    except (paramiko.SSHException, EOFError, ConnectionError, TimeoutError) as error:
+    except (paramiko.SSHException, NoValidConnectionsError, gaierror, EOFError, ConnectionError, TimeoutError) as error:
         raise PartnerUnavailable(
             f"SFTP {conn_id!r} broke off: {type(error).__name__}: {error}.",
             next_step="The next poll tries again; ask the partner when it lasts.",

@@ -56,8 +56,17 @@ def release(batch_id: int) -> dict[str, int]:
 
 
 def build_marts() -> None:
-    """Build the reporting models."""
-    from syncline import resolve
-    from syncline_airflow.connections import connection
+    """Build the reporting models.
 
+    Raises:
+        AirflowSkipException: nothing was ever resolved, so there is nothing to report on.
+    """
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from syncline import resolve
+    from syncline_airflow.connections import connection, warehouse
+
+    with warehouse("transformer") as transformer:
+        if transformer.execute("select to_regclass('canonical.balances') is null").fetchone() == (True,):
+            raise AirflowSkipException("nothing is resolved yet")
     resolve.build_marts(connection("warehouse_transformer").postgres_dsn())

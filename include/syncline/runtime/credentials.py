@@ -6,9 +6,10 @@ import base64
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
+from syncline.connections import connection
 from syncline.errors import ConfigurationError
 from syncline.warehouse.roles import ROLES
 
@@ -53,6 +54,17 @@ def load_or_create(home: Path) -> Credentials:
             f"{path} cannot be read ({type(error).__name__}).",
             next_step="Restore it, or delete the state folder and run `syncline setup`.",
         ) from None
+
+
+def with_environment(credentials: Credentials) -> Credentials:
+    """Passwords the caller gives win: those of ``AIRFLOW_CONN_WAREHOUSE_<ROLE>`` and SYNCLINE_AIRFLOW_DB_PASSWORD."""
+    given = {
+        role: connection(f"warehouse_{role}").password
+        for role in ROLES
+        if os.environ.get(f"AIRFLOW_CONN_WAREHOUSE_{role.upper()}")
+    }
+    airflow = os.environ.get("SYNCLINE_AIRFLOW_DB_PASSWORD") or credentials.airflow_database
+    return replace(credentials, roles={**credentials.roles, **given}, airflow_database=airflow)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -14,7 +14,7 @@ from syncline.clock import clock_from_env
 from syncline.errors import SynclineError, WarehouseUnavailable
 from syncline.home import project_root
 from syncline.runtime import databases
-from syncline.runtime.credentials import load_or_create
+from syncline.runtime.credentials import load_or_create, with_environment
 from syncline.runtime.environment import Installation, build, write_login
 from syncline.runtime.supervisor import interruptible
 from syncline.warehouse.connect import connect_dsn
@@ -34,7 +34,7 @@ def open_installation(home: Path) -> Iterator[Installation]:
             server=server,
             warehouse=server.warehouse,
             airflow=server.airflow,
-            credentials=load_or_create(home),
+            credentials=with_environment(load_or_create(home)),
             port=0,
         )
 
