@@ -8,11 +8,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from syncline.registry import load_registry
 from syncline.twin.faults import Faults
 from syncline.twin.network import ITEMS, MEASURES, PARTNERS, SITES
+from syncline.twin.orders import ALLOCATE_AFTER_S
 from syncline.twin.seeds import COLUMNS, PARTNER_CLOCK_SKEW_S, rows, write_seeds
 
-SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
+ROOT = Path(__file__).parents[2]
+SEEDS = ROOT / "dbt_project" / "seeds"
 
 
 def test_the_committed_files_are_what_the_network_says(tmp_path: Path) -> None:
@@ -62,7 +65,10 @@ def test_files_have_no_stray_quotes_or_spaces() -> None:
 
 
 def test_allocation_is_told_inside_a_partners_clock_skew() -> None:
-    from syncline.twin.orders import ALLOCATE_AFTER_S
-
     assert ALLOCATE_AFTER_S[1] < PARTNER_CLOCK_SKEW_S
-    assert Faults().late_max_s < 300
+
+
+def test_pullers_overlap_by_more_than_an_event_can_be_late() -> None:
+    sources = [source for source in load_registry(ROOT / "dags" / "registry.yml").sources if source.kind == "wms_api"]
+    assert len(sources) == 2
+    assert all(source.overlap_s > Faults().late_max_s for source in sources)
