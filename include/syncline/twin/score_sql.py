@@ -8,7 +8,8 @@ ARRIVALS = """
 with told as (
   select f.received_at, f.load_id,
          f.fact_id || case when f.feed = 'edi' then ' in ' || f.load_id else '' end as fact_id,
-         f.source, f.kind, f.item_ref, f.location_ref, f.status_ref, f.uom, f.quantity, f.event_key, f.sequence, f.line_key
+         f.source, f.kind, f.item_ref, f.location_ref, f.status_ref, f.uom, f.quantity, f.event_key,
+         f.sequence, f.line_key
   from raw.facts f
   where f.fault_code is null and not f.is_test and not f.cancel and f.correction_id is null
   union all
