@@ -34,8 +34,8 @@ def correction(
     warehouse.execute("insert into ops.target_readings values ('erp', 'SKU-0001', 'DC1', 1, 10, null, %s)", (AT,))
     warehouse.execute(
         "insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, "
-        "quantity, state, reason, batch_id, created_at, changed_at) values ('abcdef0123456789', 'erp', 'SKU-0001', 'DC1', "
-        "1, 1, 'delta', 900, 10, 890, 'held', 'above tolerance', 1, %s, %s)",
+        "quantity, state, reason, batch_id, created_at, changed_at) values ('abcdef0123456789', 'erp', 'SKU-0001', "
+        "'DC1', 1, 1, 'delta', 900, 10, 890, 'held', 'above tolerance', 1, %s, %s)",
         (AT, AT),
     )
     return "abcdef0123456789"

@@ -98,8 +98,8 @@ def release(conn: psycopg.Connection, batch_id: int, now: datetime) -> Released:
             )
         for row in rows:
             _release_key(conn, row, now, done)
-            _drain(conn, row, batch["as_of"], now, done)
-        done.drained += _drain_unknown(conn, batch_id)
+        done.drained = _drain(conn, batch["as_of"]) + _drain_unknown(conn, batch_id)
+        done.requeued = _requeue(conn, [row for row in rows if row["requeue"]], now)
         conn.execute(
             "update ops.batches set state = 'released', released_at = clock_timestamp(), released_as_of = %s, "
             "corrections = %s, note = null where batch_id = %s",
@@ -180,26 +180,29 @@ def _follow_policy(conn: psycopg.Connection, row: dict[str, Any], now: datetime)
         transition(conn, row["open_id"], "pending", "held", at=now, reason=row["hold_reason"])
 
 
-def _drain(conn: psycopg.Connection, row: dict[str, Any], as_of: datetime, now: datetime, done: Released) -> None:
-    """Take the key off the queue, or put it (back) on when its number was read again after the candidate was computed.
+def _drain(conn: psycopg.Connection, as_of: datetime) -> int:
+    """Take the candidates' keys off the queue.
 
     What was queued after the batch's instant may not be in its candidates, so it stays. A key with a correction
     open, or closed since the last complete reading, needs no row here: the reading that follows judges it.
     """
-    key = (row["target"], row["item"], row["location"])
-    if row["requeue"]:
-        conn.execute(
+    return conn.execute(
+        "delete from ops.correction_queue q using canonical.candidate_corrections c "
+        "where (q.target, q.item, q.location) = (c.target, c.item, c.location) and q.queued_at <= %s",
+        (as_of,),
+    ).rowcount
+
+
+def _requeue(conn: psycopg.Connection, rows: list[dict[str, Any]], now: datetime) -> int:
+    """Queue keys whose number was read again after their candidate was computed."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
             "insert into ops.correction_queue values (%s, %s, %s, 'reading moved', %s) "
             "on conflict (target, item, location) "
             "do update set reason = excluded.reason, queued_at = excluded.queued_at",
-            (*key, now),
+            [(row["target"], row["item"], row["location"], now) for row in rows],
         )
-        done.requeued += 1
-        return
-    done.drained += conn.execute(
-        "delete from ops.correction_queue where (target, item, location) = (%s, %s, %s) and queued_at <= %s",
-        (*key, as_of),
-    ).rowcount
+    return len(rows)
 
 
 def _drain_unknown(conn: psycopg.Connection, batch_id: int) -> int:
