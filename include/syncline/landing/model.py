@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +9,6 @@ from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
 ID_HEX_DIGITS = 40  # 160 bits of SHA-256: partners choose the content, so ids must resist collisions on purpose
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 DocumentStatus = Literal["accepted", "partial", "quarantined", "duplicate"]
 
@@ -61,13 +59,18 @@ def fact_id(source: str, feed: str, fact: Fact) -> str:
 
     Not part of it: ``received_at``, document, position, load and reading.
     """
-    content = (source, feed, *fact[:_POSITION], *fact[_READING_END:])
-    return sha256(_encode(content).encode()).hexdigest()[:ID_HEX_DIGITS]
+    return _hash((source, feed, *fact[:_POSITION], *fact[_READING_END:]))
 
 
 def document_id(source: str, feed: str, name: str, content_sha256: str) -> str:
     """Hash of where a document came from, its name and its bytes."""
-    return sha256(_encode((source, feed, name, content_sha256)).encode()).hexdigest()[:ID_HEX_DIGITS]
+    return _hash((source, feed, name, content_sha256))
+
+
+def _hash(content: tuple[Any, ...]) -> str:
+    # ascii() quotes and escapes every value, so no two contents look alike; unlike repr() it gives the same text on
+    # every Python, whose idea of what is printable grows with Unicode. It is twice as fast as JSON.
+    return sha256(ascii(content).encode()).hexdigest()[:ID_HEX_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,18 +38,36 @@ def facts_of(event: Any, index: int, site: str) -> list[Fact]:
     broken = breach(event) or _misplaced(event, site)
     if broken:
         return [_fault(event, index, *broken)]
-    kind: str = event["type"]
-    if kind == "inventory.adjusted" and event["mode"] == "count":
-        return [
-            _fact(event, index, line, "balance", line["measure"], line["counted"], _transaction_line(event, line))
-            for line in event["lines"]
-        ]
-    changes = CHANGES[kind]
-    return [
-        _fact(event, index, line, "movement", measure, quantity, _event_key(event, line, measure, quantity))
-        for line in event["lines"]
-        for measure, quantity in changes(line)
-    ]
+    if event["type"] == "inventory.adjusted" and event["mode"] == "count":
+        return _facts(event, index, "balance", _counted)
+    return _facts(event, index, "movement", CHANGES[event["type"]])
+
+
+def _facts(event: dict[str, Any], index: int, kind: Any, changes: Callable[[Line], Iterator[Change]]) -> list[Fact]:
+    """One fact for each change of each line; what they share is made once, because this is the hot path of a pull."""
+    event_id, transaction, site, posted_at = (
+        event["event_id"],
+        event["transaction_id"],
+        event["site"],
+        event["posted_at"],
+    )
+    sequence, is_test = event["sequence"], event.get("sandbox") is True
+    facts = []
+    for line in event["lines"]:
+        number = line["line"]
+        line_key, position, own_key = (
+            f"{event_id}/{number}",
+            f"events[{index}].lines[{number}]",
+            f"{transaction}/{number}",
+        )
+        for measure, quantity in changes(line):
+            event_key = own_key
+            # The shop tells an allocation as an order: both carry its order line. Taking it back is another event.
+            if measure == "allocated" and quantity > 0 and kind == "movement" and "order_line" in line:
+                event_key = f"alloc:{line['order_line']}"
+            content = (kind, line["sku"], site, measure, line["uom"], str(quantity), posted_at, line_key, event_key)
+            facts.append(Fact(*content, position, READING, None, 1, False, sequence, is_test, transaction))
+    return facts
 
 
 def key_of(event: Any) -> Key | None:
@@ -87,6 +105,10 @@ def _adjusted(line: Line) -> Iterator[Change]:
     yield line["measure"], line["delta"]
 
 
+def _counted(line: Line) -> Iterator[Change]:
+    yield line["measure"], line["counted"]
+
+
 def _shipped(line: Line) -> Iterator[Change]:
     yield "on_hand", -line["quantity"]
     yield "allocated", -line["released"]
@@ -98,28 +120,6 @@ CHANGES: dict[str, Callable[[Line], Iterator[Change]]] = {
     "inventory.adjusted": _adjusted,
     "shipment.confirmed": _shipped,
 }
-
-
-def _event_key(event: dict[str, Any], line: Line, measure: str, quantity: int) -> str:
-    # The shop tells the same allocation as an order: both carry the order line. Taking it back is another event.
-    if event["type"] == "inventory.adjusted" and measure == "allocated" and quantity > 0 and "order_line" in line:
-        return f"alloc:{line['order_line']}"
-    return _transaction_line(event, line)
-
-
-def _transaction_line(event: dict[str, Any], line: Line) -> str:
-    return f"{event['transaction_id']}/{line['line']}"
-
-
-def _fact(
-    event: dict[str, Any], index: int, line: Line, kind: Any, measure: str, quantity: int, event_key: str
-) -> Fact:
-    number = line["line"]
-    return Fact(
-        kind, line["sku"], event["site"], measure, line["uom"], str(quantity), event["posted_at"],
-        f"{event['event_id']}/{number}", event_key, f"events[{index}].lines[{number}]", READING,
-        sequence=event["sequence"], is_test=event.get("sandbox") is True, correlation_id=event["transaction_id"],
-    )  # fmt: skip
 
 
 def _misplaced(event: dict[str, Any], site: str) -> tuple[str, str] | None:
