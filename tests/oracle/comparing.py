@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.oracle.rules import Answer
 
 from syncline.scenario import Outcome
-from tests.oracle.rules import Answer
 
 
 def write(folder: Path, cases: list[dict[str, Any]]) -> list[Path]:

@@ -28,7 +28,12 @@ def case(seed: int) -> dict[str, Any]:
 def _network(chance: random.Random, theme: str) -> dict[str, Any]:
     sources = {
         "wms": {"system": "wms", "feed": "api", "clock_skew_s": chance.choice([0, 0, 60])},
-        "tpl": {"system": "3pl", "feed": "edi", "clock_skew_s": chance.choice([0, 60, 300]), "lag_s": chance.choice([0, 0, 600])},
+        "tpl": {
+            "system": "3pl",
+            "feed": "edi",
+            "clock_skew_s": chance.choice([0, 60, 300]),
+            "lag_s": chance.choice([0, 0, 600]),
+        },
         "erp": {"system": "erp", "feed": "api", "clock_skew_s": chance.choice([0, 120])},
         "shop": {"system": "shop", "feed": "webhook", "clock_skew_s": 0},
     }
@@ -37,7 +42,7 @@ def _network(chance: random.Random, theme: str) -> dict[str, Any]:
     if chance.random() < 0.3:
         sources["tpl"]["timezone"] = chance.choice(["UTC", "Europe/Berlin", "America/Chicago"])
     return {
-        "locations": {"HUB": {"timezone": "UTC", "region": "eu"}, "CHI": {"timezone": "America/Chicago", "region": "us"}},
+        "locations": {"HUB": {"timezone": "UTC"}, "CHI": {"timezone": "America/Chicago"}},
         "items": {
             "A": {"base_uom": "EA", "item_class": "A", "units": {"CA": 12, "TH": "1/3"}},
             "B": {
@@ -67,12 +72,31 @@ def _ownership(chance: random.Random, theme: str) -> list[dict[str, Any]]:
         rules.append({"measure": "on_hand", "location": "HUB", "source": "wms", "role": "secondary"})
     elif kind == "pattern":
         rules.append({"measure": "on_hand", "location": "C*", "source": "erp", "role": "primary"})
-        rules.append({"measure": "on_hand", "location": "CHI", "item_class": "A", "source": "wms", "role": "secondary", "movements": "apply"})
+        rules.append(
+            {
+                "measure": "on_hand",
+                "location": "CHI",
+                "item_class": "A",
+                "source": "wms",
+                "role": "secondary",
+                "movements": "apply",
+            }
+        )
     elif kind == "handover":
         rules.append({"measure": "on_hand", "location": "HUB", "source": "tpl", "role": "primary", "valid_from": noon})
-        rules.append({"measure": "on_hand", "location": "HUB", "source": "wms", "role": "secondary", "valid_from": noon})
+        rules.append(
+            {"measure": "on_hand", "location": "HUB", "source": "wms", "role": "secondary", "valid_from": noon}
+        )
     elif kind == "erp":
-        rules.append({"measure": "on_hand", "location": "*", "source": "erp", "role": "secondary", "movements": chance.choice(["", "apply"])})
+        rules.append(
+            {
+                "measure": "on_hand",
+                "location": "*",
+                "source": "erp",
+                "role": "secondary",
+                "movements": chance.choice(["", "apply"]),
+            }
+        )
     for rule in rules:
         if rule.get("movements") == "":
             del rule["movements"]
@@ -80,7 +104,12 @@ def _ownership(chance: random.Random, theme: str) -> list[dict[str, Any]]:
 
 
 def _fact(
-    chance: random.Random, theme: str, network: dict[str, Any], earlier: list[dict[str, Any]], name: str, instant: datetime
+    chance: random.Random,
+    theme: str,
+    network: dict[str, Any],
+    earlier: list[dict[str, Any]],
+    name: str,
+    instant: datetime,
 ) -> dict[str, Any]:
     if earlier and chance.random() < 0.12:
         return _echoed(chance, earlier)
@@ -98,7 +127,9 @@ def _fact(
         "uom": "EA",
     }
     if is_balance:
-        fact["quantity"] = 10 + sum(f["quantity"] for f in earlier if f["kind"] == "movement") + chance.choice([0, 0, 0, 0, -1, 3])
+        fact["quantity"] = (
+            10 + sum(f["quantity"] for f in earlier if f["kind"] == "movement") + chance.choice([0, 0, 0, 0, -1, 3])
+        )
     fact["recorded"] = _recorded(chance, theme, instant)
     fact["received_at"] = _received(chance, instant)
     _identity(chance, theme, fact, earlier)
@@ -113,7 +144,9 @@ def _fact(
 
 
 def _instant(chance: random.Random) -> datetime:
-    return DAY + timedelta(hours=10, minutes=chance.choice([0, 0, 1, 5, 10, 30, 60, 61, 120]), seconds=chance.choice([0, 0, 0, 20, 40]))
+    return DAY + timedelta(
+        hours=10, minutes=chance.choice([0, 0, 1, 5, 10, 30, 60, 61, 120]), seconds=chance.choice([0, 0, 0, 20, 40])
+    )
 
 
 def _echoed(chance: random.Random, earlier: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
 from fnmatch import fnmatchcase
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -123,7 +123,9 @@ class Network:
         start, end = (micros(datetime.fromisoformat(v)) if v else None for v in ends)
         return (-FOREVER if start is None else start, FOREVER if end is None else end)
 
-    def _active(self, measure: str, location: str, item_class: str, at: int) -> list[tuple[tuple[int, int], dict[str, Any]]]:
+    def _active(
+        self, measure: str, location: str, item_class: str, at: int
+    ) -> list[tuple[tuple[int, int], dict[str, Any]]]:
         """(specificity, rule) of the rules that hold at an instant; location before item class."""
         found = []
         for rule in self.rules:
@@ -201,7 +203,12 @@ def _read(network: Network, entry: dict[str, Any], receipts: list[int]) -> Fact 
     cancel, revision = bool(entry.get("cancel")), int(entry.get("revision", 1))
     said = said_interval(entry["recorded"], zone)
     credible = [r for r in receipts if said is not None and r >= said[0] - skew]
-    if said is None or not credible or (cancel and revision <= 1) or (kind == "movement" and entry["measure"] == "available"):
+    if (
+        said is None
+        or not credible
+        or (cancel and revision <= 1)
+        or (kind == "movement" and entry["measure"] == "available")
+    ):
         return refusal
     received = min(credible)
     start, end = said[0], max(said[0] + 1, min(said[1], received + skew))
@@ -218,7 +225,8 @@ def _read(network: Network, entry: dict[str, Any], receipts: list[int]) -> Fact 
     line_key = str(entry.get("line_key", entry["id"]))
     return Fact(
         id=entry["id"], source=source, kind=kind, item=item, location=location, measure=entry["measure"], raw_lot=lot,
-        lot=lot if grain == "lot" else "", grain=grain, amounts=tuple(int(a) for a in amounts), said=said, start=start, end=end,
+        lot=lot if grain == "lot" else "", grain=grain, amounts=tuple(int(a) for a in amounts), said=said,
+        start=start, end=end,
         window_start=window[0], window_end=window[1], received=received, line_key=line_key,
         event_key=str(entry.get("event_key", f"{source}/{line_key}")), revision=revision, cancel=cancel,
         sequence=entry.get("sequence"), role=network.role_over(kind, cell, source, window), has_lag=lag > 0,

@@ -114,7 +114,12 @@ class _Case:
     def _evidence(self) -> None:
         for fact in self._open():
             other_grain = fact.kind == "balance" and (fact.grain == "lot") != (fact.raw_lot != "")
-            if fact.role == OBSERVER or fact.measure == "available" or other_grain or (fact.kind == "movement" and fact.role < APPLYING):
+            if (
+                fact.role == OBSERVER
+                or fact.measure == "available"
+                or other_grain
+                or (fact.kind == "movement" and fact.role < APPLYING)
+            ):
                 self._set(fact, "not_owner")
             elif fact.id in self.other_stock:
                 self._set(fact, "conflict")
@@ -280,9 +285,15 @@ class _Key:
         item, location, measure, lot = self.key
         self.out.balances.append(
             {
-                "item": item, "location": location, "measure": measure, "lot": lot or None, "quantity": quantity,
-                "lo": low, "hi": high, "base_fact": base.id if base else None,
-            }  # fmt: skip
+                "item": item,
+                "location": location,
+                "measure": measure,
+                "lot": lot or None,
+                "quantity": quantity,
+                "lo": low,
+                "hi": high,
+                "base_fact": base.id if base else None,
+            }
         )
 
     def _book(self, base: Fact | None, stand: dict[str, Position]) -> None:

@@ -19,15 +19,18 @@ from syncline.config.tables import MEASURES, TABLES, Row, Rows, parse_row
 from syncline.errors import ConfigurationError
 
 FACT_FIELDS = {
-    "id", "source", "kind", "item", "location", "measure", "quantity", "uom", "recorded", "received_at", "lot", "revision",
-    "cancel", "line_key", "event_key", "sequence", "test", "doc",
+    "id", "source", "kind", "item", "location", "measure", "quantity", "uom", "recorded", "received_at", "lot",
+    "revision", "cancel", "line_key", "event_key", "sequence", "test", "doc",
 }  # fmt: skip
 REQUIRED = ("id", "source", "kind", "item", "location", "measure", "recorded", "received_at")
 SEPARATOR = "|"
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader without implicit dates: a date is what was written, and its precision is meaning."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """SafeLoader (libyaml's where it is built in: ten times as fast) without implicit dates.
+
+    A date is what was written, and its precision is meaning.
+    """
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -75,7 +78,7 @@ def read_scenarios(paths: Sequence[Path]) -> list[Scenario]:
 
 def _read(path: Path, namespace: str) -> Scenario:
     try:
-        text = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader without dates
+        text = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
         scenario = Scenario(
             name=str(text["name"]),
             path=path,
@@ -107,7 +110,9 @@ def configuration(scenarios: Iterable[Scenario]) -> Rows:
 
 def _add_network(rows: Rows, scenario: Scenario) -> None:
     def add(table: str, **values: object) -> None:
-        row: Row = parse_row(TABLES[table], {k: "" if v is None else str(v) for k, v in values.items()}, str(scenario.path))
+        row: Row = parse_row(
+            TABLES[table], {k: "" if v is None else str(v) for k, v in values.items()}, str(scenario.path)
+        )
         rows[table].append(row)
 
     network, spaced = scenario.network, scenario.spaced
