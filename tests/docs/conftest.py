@@ -1,24 +1,36 @@
-"""The pages of the repository, and what stands in their code fences."""
+"""The pages of the repository: a test that asks for ``page`` runs once for each."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
-def page_id(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "page" in metafunc.fixturenames:
+        metafunc.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 
 
-def fences(path: Path, language: str) -> list[str]:
-    """Contents of the code fences of ``language`` in a page."""
-    return [body for name, body in FENCE.findall(path.read_text(encoding="utf-8")) if name == language]
+@pytest.fixture(scope="session")
+def pages() -> list[Path]:
+    return PAGES
+
+
+@pytest.fixture(scope="session")
+def fences() -> Callable[[Path, str], list[str]]:
+    """``fences(page, language)`` -> contents of the code fences of that language."""
+
+    def found(page: Path, language: str) -> list[str]:
+        return [body for name, body in FENCE.findall(page.read_text(encoding="utf-8")) if name == language]
+
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def _text(node: ast.expr | None) -> str:
 
 
 def _codes(tree: ast.AST) -> Iterator[str]:
-    """First arguments of fault calls, first members of (code, text …) answers, ``fault_code=``, and SQL that sets one."""
+    """Arguments of fault calls, first members of (code, text …) answers, ``fault_code=``, and SQL that sets one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -40,9 +40,8 @@ def _codes(tree: ast.AST) -> Iterator[str]:
 
 
 def fault_codes(folder: str) -> set[str]:
-    found = {
-        code for path in (PRODUCT / folder).rglob("*.py") for code in _codes(ast.parse(path.read_text(encoding="utf-8")))
-    }
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (PRODUCT / folder).rglob("*.py"))
+    found = {code for tree in trees for code in _codes(tree)}
     return {code for code in found if CODE.fullmatch(code)}
 
 
@@ -62,7 +61,12 @@ def test_every_fault_code_is_explained(folder: str, codes_page: str) -> None:
 
 @pytest.mark.parametrize(
     "model",
-    ["staging/stg_facts.sql", "intermediate/int_facts.sql", "intermediate/int_tellings.sql", "intermediate/int_dispositions.sql"],
+    [
+        "staging/stg_facts.sql",
+        "intermediate/int_facts.sql",
+        "intermediate/int_tellings.sql",
+        "intermediate/int_dispositions.sql",
+    ],
 )
 def test_every_quarantine_code_disposition_and_reason_is_explained(model: str, codes_page: str) -> None:
     found = literals(model)
