@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -66,4 +67,7 @@ def pull_once(name: str) -> dict[str, Any]:
         from syncline.sources import sftp_edi
 
         with sftp(source.conn_id) as partner:
-            return sftp_edi.pull(loader, partner, source, clock_from_env().now()).as_json()
+            # File times are the partner's real clock, whatever clock the product runs on.
+            return sftp_edi.pull(
+                loader, partner, source, clock_from_env().now(), server_now_s=time.time()
+            ).as_json()
