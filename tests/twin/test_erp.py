@@ -176,3 +176,22 @@ def test_background_jobs_lock_rows_and_change_no_number(serve: Any) -> None:
             " where b.quantity <> c.quantity_after"
         ).fetchone()
     assert off == (0,)
+
+
+def test_a_rival_job_on_our_own_rows_makes_the_document_fail_or_give_way(serve: Any) -> None:
+    served = serve(Faults.none(row_lock=1.0, row_lock_hold_real_s=1.6))
+    lines = [line("c-1"), line("c-2", 1, "SKU-0002")]
+    answer = served.api("erp").send(*POST, "key", lines)
+    failures = served.twin.serving.erp.state()["lock_failures"]
+    # Either we were told 423, or Postgres ended the job for our sake: never both unharmed.
+    assert failures
+    assert (answer.status_code == 423) == any(whose == "adjustment" for whose, _, _ in failures)
+    assert {sqlstate for _, sqlstate, _ in failures} <= {"40P01", "55P03"}
+
+
+def test_a_rival_on_a_single_row_is_a_lock_timeout(serve: Any) -> None:
+    served = serve(Faults.none(row_lock=1.0, row_lock_hold_real_s=2.0))
+    answer = served.api("erp").send(*POST, "key", [line("c-1")])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (423, "row_locked")
+    assert served.twin.serving.erp.state()["lock_failures"] == [("adjustment", "55P03", 1)]
+    assert served.twin.serving.erp.state()["adjustments"] == []

@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 from syncline.twin.wms_log import iso_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 LOCK_TIMEOUT_MS = 1000
 CHANGE_LIST_LOCK = 7_240_101
@@ -74,6 +74,8 @@ class ErpBooks:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
+        # Called with the rows of a document before it is posted (fault ``row_lock``).
+        self.rival: Callable[[list[tuple[str, str]]], None] | None = None
 
     def open(self, opening: dict[tuple[str, str], int], at_ms: int) -> None:
         """Create the schema anew and book the openings, in key order."""
@@ -121,6 +123,8 @@ class ErpBooks:
         Raises:
             ErpRefusal: 409 key reused, 422 unknown item or invalid, 423 row locked; nothing was executed.
         """
+        if self.rival is not None:
+            self.rival([(line.item, line.location) for line in lines])
         try:
             with psycopg.connect(self._dsn) as conn:
                 conn.execute("select set_config('lock_timeout', %s, true)", (f"{LOCK_TIMEOUT_MS}ms",))

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from syncline.twin.erp_books import ErpBooks
     from syncline.twin.faults import FaultCount, Faults
 
-ROWS_MAX = 12
+ROWS_MAX = 20
+COLLISION_WAIT_S = 2.0
 TOUCH = "update erp.balances set job_runs = job_runs + 1 where item = %s and location = %s"
 
 
@@ -33,6 +34,7 @@ class ErpJobs:
             now_ms,
         )
         self._stop = threading.Event()
+        self._drawing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="erp-jobs", daemon=True)
 
     def start(self) -> None:
@@ -50,6 +52,29 @@ class ErpJobs:
             conn.commit()
             while not self._stop.wait(self._rng.expovariate(self._faults.row_lock_jobs_per_min) * 60):
                 self.run_job(conn, self._rng.sample(keys, self._rng.randint(2, min(ROWS_MAX, len(keys)))))
+
+    def collide(self, keys: list[tuple[str, str]]) -> None:
+        """With the rate ``row_lock``: start a job on these rows, last one first, and return when it holds that one."""
+        with self._drawing:
+            is_hit = self._rng.random() < self._faults.row_lock
+        if not is_hit or self._stop.is_set():
+            return
+        holds_one = threading.Event()
+
+        def run() -> None:
+            try:
+                with psycopg.connect(self._dsn) as conn:
+                    conn.execute("set lock_timeout = '5s'")
+                    conn.execute(TOUCH, keys[-1])
+                    holds_one.set()
+                    self.run_job(conn, keys[::-1])
+            except psycopg.errors.LockNotAvailable as error:
+                self._books.note_lock_failure("job", error.sqlstate or "", self._now_ms())
+            finally:
+                holds_one.set()
+
+        threading.Thread(target=run, name="erp-rival", daemon=True).start()
+        holds_one.wait(COLLISION_WAIT_S)
 
     def run_job(self, conn: psycopg.Connection[Any], keys: list[tuple[str, str]]) -> None:
         """Lock the rows one after the other in the given order, pausing in between, then let go."""

@@ -108,6 +108,7 @@ async def running(settings: Settings) -> AsyncIterator[Twin]:
         uvicorn.Config(build(serving), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3)
     )
     answering, simulation = asyncio.create_task(http.serve([listener])), asyncio.create_task(_tick(serving))
+    erp.rival = jobs.collide
     jobs.start()
     try:
         while not http.started:
