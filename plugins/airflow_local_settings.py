@@ -2,8 +2,9 @@
 
 `import dbt` and `import great_expectations` cost about six CPU seconds, in every single `build` and `gate` task.
 LocalExecutor forks its workers from the scheduler, and each task from a worker, so what the scheduler has imported
-costs the tasks nothing. Other people's modules only: a change of our own code needs no restart. Only modules are loaded, before the first fork: no connection, no thread, no file is
-opened here. With other executors leave the variable unset; the tasks then import for themselves.
+costs the tasks nothing. Other people's modules only: a change of our own code needs no restart. And modules only,
+before the first fork: no connection, no thread, no file is opened here. With other executors leave the variable
+unset; the tasks then import for themselves.
 """
 
 from __future__ import annotations

@@ -68,6 +68,4 @@ def pull_once(name: str) -> dict[str, Any]:
 
         with sftp(source.conn_id) as partner:
             # File times are the partner's real clock, whatever clock the product runs on.
-            return sftp_edi.pull(
-                loader, partner, source, clock_from_env().now(), server_now_s=time.time()
-            ).as_json()
+            return sftp_edi.pull(loader, partner, source, clock_from_env().now(), server_now_s=time.time()).as_json()
