@@ -46,9 +46,9 @@ class LazyGroup(TyperGroup):
         module = command_names().get(cmd_name)
         if module is None:
             return None
-        if ctx.resilient_parsing or "--help" in sys.argv[1:2] or len(sys.argv) == 1:
-            return typer.main.get_command(_described(module))
-        command = typer.main.get_command(importlib.import_module(f"syncline.cli.{module}").app)
+        is_listing = ctx.resilient_parsing or len(sys.argv) == 1 or sys.argv[1] == "--help"
+        found = _described(module) if is_listing else importlib.import_module(f"syncline.cli.{module}").app
+        command = typer.main.get_command(found)
         command.name = cmd_name
         return command
 
