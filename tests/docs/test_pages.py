@@ -5,13 +5,18 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
+import yaml
 
 from syncline.cli import command_names
+from syncline.connections import connection
+from syncline.registry import Registry
 from syncline.twin.score_table import ROWS
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +99,22 @@ def test_the_measured_table_has_the_rows_of_the_score() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = readme.partition("<!-- demo table -->")[2].partition("<!-- /demo table -->")[0]
     assert re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE) == [label for label, _ in ROWS]
+
+
+def test_registry_examples_are_accepted(pages: list[Path], fences: Fences) -> None:
+    examples = [yaml.safe_load(textwrap.dedent(body)) for page in pages for body in fences(page, "yaml")]
+    assert examples
+    for example in examples:
+        Registry.model_validate({"sources": [], "targets": [], **example})
+
+
+def test_connection_examples_can_be_read(pages: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    examples = re.findall(r"AIRFLOW_CONN_([A-Z0-9_]+)='([^']+)'", text)
+    assert len(examples) >= 3
+    for name, value in examples:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", value)
+        assert connection(name.lower()).host
 
 
 def test_every_decision_is_in_the_index() -> None:
