@@ -36,7 +36,9 @@ statements as (
   order by fact_id asc, received_at asc, document_id asc, position asc
 ),
 
-timed as (
+-- Materialized here and below: inlined, each expression would be written out wherever the next one reads it, and
+-- planning alone would take seconds.
+timed as materialized (
   select
     s.*,
     src.source is not null as is_known_source,
@@ -49,7 +51,7 @@ timed as (
   left join {{ source('ops', 'current_sources') }} as src on s.source = src.source
 ),
 
-walled as (
+walled as materialized (
   select
     t.*,
     case when t.is_time then {{ wall_time('t.parts_from') }} end as wall_from,
@@ -74,7 +76,7 @@ located as (
   left join {{ source('ops', 'current_locations') }} as loc on coalesce(own.location, every.location) = loc.location
 ),
 
-instants as (
+instants as materialized (
   select
     l.*,
     case when l.parts_from[6] is not null then (l.wall_from - ({{ zone_offset('l.parts_from') }})) at time zone 'UTC'
@@ -84,7 +86,7 @@ instants as (
   from located as l
 ),
 
-readings as (
+readings as materialized (
   select
     i.*,
     case when i.parts_from[6] is null then {{ other_reading('i.first_reading', 'i.wall_from', 'i.zone') }} end as second_reading,
@@ -96,7 +98,7 @@ readings as (
   from instants as i
 ),
 
-intervals as (
+intervals as materialized (
   select
     r.*,
     least(r.first_reading, r.second_reading) as said_from,
@@ -115,7 +117,7 @@ intervals as (
   from readings as r
 ),
 
-mapped as (
+mapped as materialized (
   select
     i.*,
     coalesce(own_item.item, any_item.item) as item,
@@ -201,9 +203,10 @@ judged as (
     case
       when m.fault_code is not null then m.fault_code
       when not m.is_known_source then 'unknown_source'
+      when not m.is_time then 'bad_time'
       when m.measure is null then 'unmapped_measure'
       when m.location is null or m.location_zone is null then 'unmapped_location'
-      when not m.is_time or m.is_backwards then 'bad_time'
+      when m.is_backwards then 'bad_time'
       when m.is_skipped_hour then 'skipped_hour'
       when m.item is null or m.base_uom is null then 'unmapped_item'
       when m.written_quantity is null then 'bad_quantity'
