@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -47,6 +48,7 @@ def twin(
             time.sleep(0.2)
         yield running
     databases.drop_database(place.owner_dsn, f"{database}_twin")
+    shutil.rmtree(home)
 
 
 @pytest.fixture
