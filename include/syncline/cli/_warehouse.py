@@ -13,7 +13,7 @@ from syncline.home import state_home
 
 @contextmanager
 def warehouse_dsn(role: str) -> Iterator[str]:
-    """DSN of ``role`` (owner, loader, transformer, publisher, bi); an embedded server runs for the time of the block."""
+    """DSN of ``role`` (owner, loader, transformer, publisher, bi); an embedded server runs for the block."""
     from syncline.connections import connection
 
     name = f"warehouse_{role}"

@@ -51,4 +51,6 @@ def apply(folder: Folder = None, as_json: Annotated[bool, typer.Option("--json")
         typer.echo("Nothing changed.")
     else:
         changed = ", ".join(f"{name} (version {version})" for name, version in applied.versions.items())
-        typer.echo(f"Applied {changed}; {applied.redriven_facts} facts and {applied.touched_keys} keys go to the next batch.")
+        typer.echo(
+            f"Applied {changed}; {applied.redriven_facts} facts and {applied.touched_keys} keys go to the next batch."
+        )

@@ -14,7 +14,9 @@ Source = Annotated[str | None, typer.Option(help="Only this source.")]
 
 _WAITING = """
 from intermediate.int_dispositions d join staging.stg_facts f using (fact_id)
-where d.disposition = 'quarantined' and (%(code)s::text is null or d.reason = %(code)s) and (%(source)s::text is null or f.source = %(source)s)
+where d.disposition = 'quarantined'
+  and (%(code)s::text is null or d.reason = %(code)s)
+  and (%(source)s::text is null or f.source = %(source)s)
 """
 
 
@@ -34,9 +36,8 @@ def list_facts(
     columns = ("fact_id", "source", "code", "item_ref", "location_ref", "quantity", "uom", "document", "position")
     with warehouse("bi") as conn:
         rows = conn.execute(
-            "select f.fact_id, f.source, d.reason, f.item_ref, f.location_ref, f.quantity_as_written, f.uom, f.document_id, f.position"
-            + _WAITING
-            + "order by f.received_at, f.fact_id limit %(limit)s",
+            "select f.fact_id, f.source, d.reason, f.item_ref, f.location_ref, f.quantity_as_written, f.uom, "
+            "f.document_id, f.position" + _WAITING + "order by f.received_at, f.fact_id limit %(limit)s",
             {"code": code, "source": source, "limit": limit},
         ).fetchall()
     if as_json:
@@ -59,7 +60,8 @@ def redrive(code: Code = None, source: Source = None) -> None:
 
     with warehouse("transformer") as conn:
         count = conn.execute(
-            "insert into ops.redrives (fact_id, requested_at, requested_by) select f.fact_id, %(now)s, %(by)s" + _WAITING,
+            "insert into ops.redrives (fact_id, requested_at, requested_by) select f.fact_id, %(now)s, %(by)s"
+            + _WAITING,
             {"code": code, "source": source, "now": clock_from_env().now(), "by": getpass.getuser()},
         ).rowcount
     typer.echo(f"{count} facts will be mapped again by the next batch.")

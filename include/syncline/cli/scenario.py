@@ -24,9 +24,13 @@ def run(
     paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcomes as JSON.")] = False,
     shuffle: Annotated[int | None, typer.Option(help="Load the facts in another order, by this seed.")] = None,
-    batches: Annotated[int, typer.Option(min=1, max=1000, help="Split the facts over N loads, a resolve after each.")] = 1,
+    batches: Annotated[
+        int, typer.Option(min=1, max=1000, help="Split the facts over N loads, a resolve after each.")
+    ] = 1,
     duplicate: Annotated[float, typer.Option(min=0, max=1, help="Load this share of the facts twice.")] = 0.0,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Drop the derived schemas at the end and rebuild them.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Drop the derived schemas at the end and rebuild them.")
+    ] = False,
 ) -> None:
     """Run each scenario in a throw-away database; exit 1 when an expectation fails.
 

@@ -37,11 +37,7 @@ def apply(conn: psycopg.Connection, rows: Rows, now: datetime, by: str) -> Appli
     check(rows)
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(7240002)")
-        versions = {
-            name: version
-            for name in TABLES
-            if (version := _append(conn, name, rows, now, by)) is not None
-        }
+        versions = {name: version for name in TABLES if (version := _append(conn, name, rows, now, by)) is not None}
         first_time = conn.execute("select not exists (select from ops.batches)").fetchone() == (True,)
         if not versions or first_time:
             return Applied(versions)
@@ -59,7 +55,8 @@ def _append(conn: psycopg.Connection, name: str, rows: Rows, now: datetime, by: 
     if current == (digest,):
         return None
     row = conn.execute(
-        "insert into ops.config_versions (kind, sha256, rows, applied_at, applied_by) values (%s, %s, %s, %s, %s) returning version_id",
+        "insert into ops.config_versions (kind, sha256, rows, applied_at, applied_by) "
+        "values (%s, %s, %s, %s, %s) returning version_id",
         (name, digest, len(values), now, by),
     ).fetchone()
     assert row is not None

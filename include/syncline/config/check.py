@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 
 from syncline.config.tables import TABLES, Row, Rows
 from syncline.errors import ConfigurationError
@@ -25,7 +26,9 @@ def check(rows: Rows) -> None:
     ]
     if faults:
         shown = "; ".join(faults[:20]) + (f"; and {len(faults) - 20} more" if len(faults) > 20 else "")
-        raise ConfigurationError(f"The configuration was refused: {shown}.", next_step="Correct the CSV files and apply again.")
+        raise ConfigurationError(
+            f"The configuration was refused: {shown}.", next_step="Correct the CSV files and apply again."
+        )
 
 
 def _repeated_keys(rows: Rows) -> Iterable[str]:
@@ -66,7 +69,7 @@ def _overlaps(rows: Rows, name: str, key: tuple[str, ...]) -> Iterable[str]:
         spans[tuple(row[column] for column in key)].append(row)
     for value, group in spans.items():
         group.sort(key=lambda row: _start(row["valid_from"]))
-        for first, second in zip(group, group[1:], strict=False):
+        for first, second in pairwise(group):
             if _intersect(first, second):
                 yield f"{name}: {value} has two answers from {second['valid_from']}"
 
@@ -102,4 +105,6 @@ def _end(value: str) -> tuple[int, str]:
 
 
 def _intersect(first: Row, second: Row) -> bool:
-    return _start(first["valid_from"]) < _end(second["valid_to"]) and _start(second["valid_from"]) < _end(first["valid_to"])
+    return _start(first["valid_from"]) < _end(second["valid_to"]) and _start(second["valid_from"]) < _end(
+        first["valid_to"]
+    )

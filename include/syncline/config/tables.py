@@ -98,14 +98,23 @@ _DAYS = {"valid_from": _day("-infinity"), "valid_to": _day("infinity")}
 
 TABLES: dict[str, Table] = {
     "sources": Table(
-        {"source": _text, "system": _text, "feed": _text, "clock_skew_s": _count, "lag_s": _count, "timezone": _optional_zone},
+        {
+            "source": _text,
+            "system": _text,
+            "feed": _text,
+            "clock_skew_s": _count,
+            "lag_s": _count,
+            "timezone": _optional_zone,
+        },
         ("source",),
         {"lag_s": "0", "timezone": ""},
     ),
     "locations": Table({"location": _text, "timezone": _zone, "region": _text}, ("location",), {}),
     "items": Table({"item": _text, "base_uom": _text, "item_class": _text}, ("item",), {}),
     "item_crosswalk": Table(
-        {"source": _text, "item_ref": _text, "item": _text, **_SPAN}, ("source", "item_ref", "valid_from"), _SPAN_DEFAULTS
+        {"source": _text, "item_ref": _text, "item": _text, **_SPAN},
+        ("source", "item_ref", "valid_from"),
+        _SPAN_DEFAULTS,
     ),
     "location_crosswalk": Table(
         {"source": _text, "location_ref": _text, "location": _text, **_SPAN},
@@ -165,7 +174,9 @@ def read_folder(folder: Path) -> Rows:
 
 def _read_file(path: Path, table: Table) -> list[Row]:
     if not path.is_file():
-        raise ConfigurationError(f"{path.name} is missing.", next_step="Restore the file, at least with its header line.")
+        raise ConfigurationError(
+            f"{path.name} is missing.", next_step="Restore the file, at least with its header line."
+        )
     with path.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines, restkey="(more)", restval="")
         header = set(reader.fieldnames or [])

@@ -64,7 +64,10 @@ def open_batch(conn: psycopg.Connection, now: datetime) -> Batch | None:
 def _is_pending(conn: psycopg.Connection, now: datetime) -> bool:
     row = conn.execute(
         """
-        select exists (select from raw.loads l where not exists (select from ops.batch_loads b where b.load_id = l.load_id))
+        select exists (
+              select from raw.loads l
+              where not exists (select from ops.batch_loads b where b.load_id = l.load_id)
+            )
             or exists (select from ops.key_triggers where batch_id is null and due_at <= %s)
             or exists (select from ops.redrives where batch_id is null)
             or exists (

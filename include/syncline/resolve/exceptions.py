@@ -11,14 +11,16 @@ import psycopg
 _CAUSES = """
 create temporary table causes on commit drop as
 select 'conflict' as rule, concat_ws('/', d.item, d.location, d.measure) as subject,
-       'two bodies under one key: ' || string_agg(d.fact_id || ' against ' || coalesce(d.decided_by, '?'), ', ' order by d.fact_id) as detail,
+       'two bodies under one key: '
+         || string_agg(d.fact_id || ' against ' || coalesce(d.decided_by, '?'), ', ' order by d.fact_id) as detail,
        'Decide which telling holds; pushes of the key wait.' as next_step
 from intermediate.int_dispositions d join intermediate.int_touched_cells c using (item, location, measure)
 where d.disposition = 'conflict'
 group by d.item, d.location, d.measure
 union all
 select 'discrepancy', concat_ws('/', v.item, v.location, v.measure, nullif(v.lot, '')),
-       v.source || ' says ' || v.reported || ', off by ' || array_to_string(v.variances, ' or ') || ' (' || v.fact_id || ')',
+       v.source || ' says ' || v.reported || ', off by ' || array_to_string(v.variances, ' or ')
+         || ' (' || v.fact_id || ')',
        'Count the stock, or ask the source that is wrong.'
 from (
   select distinct on (v.item, v.location, v.measure, v.lot) v.*

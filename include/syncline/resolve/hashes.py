@@ -26,8 +26,9 @@ def derived_hashes(conn: psycopg.Connection) -> dict[str, str]:
         )
         row = conn.execute(
             sql.SQL(
-                "select encode(sha256(coalesce(string_agg(sha256(convert_to((to_jsonb(t) - 'batch_id')::text, 'UTF8')), '' "
-                "order by {order}), '')), 'hex') from {schema}.{table} t"
+                "select encode(sha256(coalesce(string_agg("
+                "sha256(convert_to((to_jsonb(t) - 'batch_id')::text, 'UTF8')), '' order by {order}), '')), 'hex') "
+                "from {schema}.{table} t"
             ).format(order=order, schema=sql.Identifier(schema), table=sql.Identifier(table))
         ).fetchone()
         assert row is not None
