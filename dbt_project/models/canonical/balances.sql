@@ -39,7 +39,7 @@ witnesses as (
   from bases as b
   inner join {{ ref('int_statements') }} as a
     on b.item = a.item and b.location = a.location and b.measure = a.measure and b.key_lot = a.key_lot
-    and a.is_applied and (a.fact_id = b.fact_id or not {{ provably_before('a', 'b') }})
+    and a.is_applied and (b.fact_id = a.fact_id or not {{ provably_before('a', 'b') }})
   inner join {{ ref('int_positions') }} as p on a.fact_id = p.statement
   cross join lateral unnest(a.quantities) as r (report)
   left join totals as t on b.item = t.item and b.location = t.location and b.measure = t.measure and b.key_lot = t.key_lot
@@ -54,7 +54,7 @@ select
   (coalesce(b.quantity, 0) + coalesce(t.total, 0) - coalesce(b.inside, 0))::bigint as quantity,
   w.lo as quantity_lo,
   w.hi as quantity_hi,
-  w.lo is distinct from w.hi or b.fact_id is null as is_ambiguous,
+  (b.fact_id is null or w.lo <> w.hi) as is_ambiguous,
   b.fact_id as base_fact,
   b.rec_from as base_from,
   b.rec_to as base_to,

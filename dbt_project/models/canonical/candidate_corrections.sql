@@ -53,7 +53,7 @@ rules as (
   from wanted_keys as k
   inner join {{ source('ops', 'current_items') }} as i on k.item = i.item
   inner join {{ source('ops', 'current_channel_rules') }} as r
-    on k.target = r.channel and (r.location = k.location or r.location = '*') and (r.item_class = i.item_class or r.item_class = '*')
+    on k.target = r.channel and (k.location = r.location or r.location = '*') and (i.item_class = r.item_class or r.item_class = '*')
   order by k.target asc, k.item asc, k.location asc, r.location = '*' asc, r.item_class = '*' asc
 ),
 
@@ -127,7 +127,7 @@ select
     when w.wanted < 0 then 'negative'
     when g.reading_no is null then 'no reading'
   end as hold_reason,
-  exists (
+  exists(
     select from {{ source('ops', 'outbox') }} as o
     where o.target = w.target and o.item = w.item and o.location = w.location
       and o.state in ('pending', 'held', 'sent', 'unknown', 'rejected')

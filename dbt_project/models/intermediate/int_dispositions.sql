@@ -36,7 +36,7 @@ select
     when s.is_applied then null
     else c.compared_to
   end as decided_by,
-  cast(null as text) as detail,
+  null::text as detail,
   {{ current_batch_id() }} as batch_id
 from {{ ref('int_tellings') }} as t
 left join {{ ref('int_memberships') }} as m on t.fact_id = m.fact_id

@@ -77,7 +77,7 @@ roles as (
   from windows as w
   inner join {{ ref('int_roles') }} as r
     on w.measure = r.measure and w.location = r.location and w.item_class = r.item_class and w.source = r.source
-    and r.span_from < w.window_to and r.span_to > w.window_from
+    and w.window_to > r.span_from and w.window_from < r.span_to
   group by w.fact_id, w.kind
 ),
 
@@ -91,7 +91,7 @@ grained as (
   left join roles as r on w.fact_id = r.fact_id
   left join {{ ref('int_roles') }} as g
     on w.measure = g.measure and w.location = g.location and w.item_class = g.item_class and g.source = ''
-    and g.span_from <= w.rec_from and g.span_to > w.rec_from
+    and w.rec_from >= g.span_from and w.rec_from < g.span_to
 )
 
 select

@@ -54,7 +54,7 @@ chain_slack as (
     coalesce(sum(greatest(m.delta, 0)) filter (where m.ordinal > c.least), 0)::bigint as open_up
   from chain_sizes as c
   left join {{ ref('int_movements') }} as m
-    on c.item = m.item and c.location = m.location and c.measure = m.measure and c.key_lot = m.key_lot and m.ordinal <= c.most
+    on c.item = m.item and c.location = m.location and c.measure = m.measure and c.key_lot = m.key_lot and c.most >= m.ordinal
   where c.is_capped
   group by c.statement
 ),
@@ -92,6 +92,24 @@ forced as (
   group by o.statement, o.ordinal
 ),
 
+linked as (
+  select statement, later as ordinal, earlier as other, true as is_before
+  from open_pairs
+  union all
+  select statement, earlier, later, false
+  from open_pairs
+),
+
+neighbours as (
+  select
+    statement,
+    ordinal,
+    array_agg(other order by other) filter (where is_before) as before,
+    array_agg(other order by other) filter (where not is_before) as after
+  from linked
+  group by statement, ordinal
+),
+
 -- Steps in an order in which few branches die: by number of open predecessors, then by ordinal.
 steps as (
   select
@@ -107,19 +125,7 @@ steps as (
     count(*) over (partition by o.statement)::integer as steps
   from {{ ref('int_sides') }} as o
   inner join forced as f on o.statement = f.statement and o.ordinal = f.ordinal
-  left join (
-    select
-      x.statement,
-      x.ordinal,
-      array_agg(x.other order by x.other) filter (where x.is_before) as before,
-      array_agg(x.other order by x.other) filter (where not x.is_before) as after
-    from (
-      select statement, later as ordinal, earlier as other, true as is_before from open_pairs
-      union all
-      select statement, earlier, later, false from open_pairs
-    ) as x
-    group by x.statement, x.ordinal
-  ) as p on o.statement = p.statement and o.ordinal = p.ordinal
+  left join neighbours as p on o.statement = p.statement and o.ordinal = p.ordinal
   where o.side = 'open'
 ),
 
@@ -207,7 +213,7 @@ default_members as (
 )
 
 select
-  p.statement, p.size, p.total, cast(null as integer[]) as members, p.is_default, p.is_capped,
+  p.statement, p.size, p.total, null::integer[] as members, p.is_default, p.is_capped,
   k.total_in, k.open_down, k.open_up
 from chain_positions as p
 left join chain_slack as k on p.statement = k.statement

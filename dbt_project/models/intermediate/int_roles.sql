@@ -39,7 +39,7 @@ rules as (
   from cells as c
   inner join patterns as p
     on c.measure = p.measure and c.namespace = p.namespace
-    and c.location like p.location_like and (p.item_class = '*' or p.item_class = c.item_class)
+    and c.location like p.location_like and (p.item_class = '*' or c.item_class = p.item_class)
 ),
 
 points as (
@@ -65,7 +65,7 @@ active as (
   from spans as s
   inner join rules as r
     on s.measure = r.measure and s.location = r.location and s.item_class = r.item_class
-    and r.valid_from <= s.span_from and r.valid_to > s.span_from
+    and s.span_from >= r.valid_from and s.span_from < r.valid_to
 ),
 
 primary_levels as (
@@ -88,6 +88,11 @@ own_rules as (
   select distinct on (measure, location, item_class, span_from, source) *
   from active
   order by measure asc, location asc, item_class asc, span_from asc, source asc, level desc, role asc
+),
+
+speakers as (
+  select distinct measure, location, item_class, source
+  from rules
 )
 
 select
@@ -104,9 +109,9 @@ select
     else 1
   end as role_rank,
   coalesce(o.role = 'secondary' and o.movements = 'apply' and system.system <> 'shop', false) as applies_movements,
-  cast(null as text) as grain
+  null::text as grain
 from spans as s
-inner join (select distinct measure, location, item_class, source from rules) as x
+inner join speakers as x
   on s.measure = x.measure and s.location = x.location and s.item_class = x.item_class
 left join {{ source('ops', 'current_sources') }} as system on x.source = system.source
 left join primaries as p

@@ -1,4 +1,7 @@
-{{ config(materialized='table', indexes=[{'columns': ['fact_id'], 'unique': true}, {'columns': ['item', 'location', 'measure', 'key_lot', 'ordinal'], 'unique': true}]) }}
+{{ config(materialized='table', indexes=[
+    {'columns': ['fact_id'], 'unique': true},
+    {'columns': ['item', 'location', 'measure', 'key_lot', 'ordinal'], 'unique': true},
+]) }}
 
 -- Every balance statement that gets a verdict, in §2 order inside its key: whether it is applied, what it is compared
 -- with, and which one is the base in force (semantics §4, §5).
@@ -7,9 +10,9 @@
 with told as (
   select
     t.*,
-    max(case when t.role_rank = 3 and t.disposition is distinct from 'test' and t.disposition is distinct from 'quarantined' then t.window_from end)
+    max(t.window_from) filter (where t.role_rank = 3 and coalesce(t.disposition, '') not in ('test', 'quarantined'))
       over heard as latest_primary_from,
-    max(case when t.role_rank = 3 and t.disposition is distinct from 'test' and t.disposition is distinct from 'quarantined' then t.window_to end)
+    max(t.window_to) filter (where t.role_rank = 3 and coalesce(t.disposition, '') not in ('test', 'quarantined'))
       over heard as latest_primary_to
   from {{ ref('int_tellings') }} as t
   where t.is_in_scope
@@ -36,7 +39,7 @@ turned as (
     on s.item = t.item and s.location = t.location and s.measure = t.measure and s.key_lot = t.key_lot and s.source = t.source
   inner join {{ ref('int_tellings') }} as p
     on s.item = p.item and s.location = p.location and s.measure = p.measure and s.key_lot = p.key_lot
-    and p.role_rank = 3 and p.received_at <= s.received_at and p.is_in_scope
+    and p.role_rank = 3 and s.received_at >= p.received_at and p.is_in_scope
     and p.disposition is distinct from 'test' and p.disposition is distinct from 'quarantined'
   where s.role_rank = 2 and s.kind = 'balance' and s.disposition is null
   group by s.fact_id

@@ -1,4 +1,7 @@
-{{ config(materialized='table', indexes=[{'columns': ['fact_id'], 'unique': true}, {'columns': ['item', 'location', 'measure', 'key_lot']}]) }}
+{{ config(materialized='table', indexes=[
+    {'columns': ['fact_id'], 'unique': true},
+    {'columns': ['item', 'location', 'measure', 'key_lot']},
+]) }}
 
 -- The first nine rows of semantics §4: which receipt of a line and which telling of an event is kept, and what
 -- each counted movement adds (`delta`). `disposition` stays null for facts that only the balance rules can judge.
@@ -123,8 +126,8 @@ other_answers as (
 
 answers as (
   -- test, quarantined, echo
-  select f.fact_id, f.disposition, f.reason, cast(null as text) as decided_by, cast(null as bigint) as delta,
-    cast(null as timestamptz) as line_received_at
+  select f.fact_id, f.disposition, f.reason, null::text as decided_by, null::bigint as delta,
+    null::timestamptz as line_received_at
   from {{ ref('int_facts') }} as f
   where f.disposition is not null
 

@@ -57,9 +57,9 @@ select
   coalesce(f.quarantined, 0) as quarantined,
   coalesce(f.conflicts, 0) as conflicts,
   coalesce(f.contradicted, 0) as contradicted,
-  cast(null as bigint) as held,
-  cast(null as bigint) as unproven,
-  cast(null as bigint) as dead
+  null::bigint as held,
+  null::bigint as unproven,
+  null::bigint as dead
 from {{ source('ops', 'current_sources') }} as s
 left join batch as b on true
 left join {{ source('ops', 'source_cursors') }} as c on s.source = c.source

@@ -210,7 +210,7 @@ judged as (
       when m.is_skipped_hour then 'skipped_hour'
       when m.item is null or m.base_uom is null then 'unmapped_item'
       when m.written_quantity is null then 'bad_quantity'
-      when f.fact_id is null and m.uom is distinct from m.base_uom then 'unmapped_unit'
+      when f.fact_id is null and coalesce(m.uom <> m.base_uom, true) then 'unmapped_unit'
       when not m.cancel and not coalesce(f.is_integral, m.written_quantity = trunc(m.written_quantity)) then 'non_integral_quantity'
       when m.cancel and m.revision <= 1 then 'cancel_without_revision'
       when m.kind = 'movement' and m.measure = 'available' then 'movement_of_available'
