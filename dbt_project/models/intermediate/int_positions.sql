@@ -78,6 +78,22 @@ open_pairs as (
   where a.side = 'open' and b.side = 'open' and (not a.has_lag or a.source = b.source) and {{ provably_before('a', 'b') }}
 ),
 
+-- What may force an open movement to one side: it meets the statement's window, or overlaps open movements. Anything
+-- farther away that is ordered with an open movement would have ordered that movement with the statement too.
+reach as (
+  select statement, min(rec_from) as open_from, max(rec_to) as open_to
+  from {{ ref('int_sides') }}
+  where side = 'open'
+  group by statement
+),
+
+settled as (
+  select x.*
+  from {{ ref('int_sides') }} as x
+  inner join reach as r on x.statement = r.statement
+  where x.side <> 'open' and (x.is_near or (x.rec_from < r.open_to and r.open_from < x.rec_to))
+),
+
 -- Forced: what must be in because something in comes after it, out because something out comes before it.
 forced as (
   select
@@ -86,8 +102,7 @@ forced as (
     coalesce(bool_or(x.side = 'in' and {{ provably_before('o', 'x') }}), false) as is_in,
     coalesce(bool_or(x.side = 'out' and {{ provably_before('x', 'o') }}), false) as is_out
   from {{ ref('int_sides') }} as o
-  left join {{ ref('int_sides') }} as x
-    on o.statement = x.statement and x.side <> 'open' and (not o.has_lag or o.source = x.source)
+  left join settled as x on o.statement = x.statement and (not o.has_lag or o.source = x.source)
   where o.side = 'open'
   group by o.statement, o.ordinal
 ),

@@ -19,6 +19,7 @@ select
   m.window_to,
   m.delta,
   m.rec_from < s.rec_to as is_default,
+  m.window_from < s.window_to and s.window_from < m.window_to as is_near,
   case
     when {{ provably_before('m', 's') }} then 'in'
     when {{ provably_before('s', 'm') }} then 'out'
