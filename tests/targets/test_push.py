@@ -65,11 +65,15 @@ def test_each_fault_changes_the_target_once(make_loop: MakeLoop, target: str, fa
         assert (done["unknown"], done["sent"]) == (2, 2), "the change list proves it: nothing is sent twice"
 
 
-def test_a_locked_row_goes_alone_so_that_it_holds_only_itself(make_loop: MakeLoop) -> None:
-    loop = make_loop("erp", NUMBERS, {A: 12, B: 21, C: 25})
-    loop.book.faults = ["locked"]
+def test_each_lock_halves_the_document_so_that_a_locked_row_holds_few(make_loop: MakeLoop) -> None:
+    loop = make_loop("erp", NUMBERS, {A: 12, B: 21, C: 25}, lines_max=4)
+    loop.book.faults = ["locked"] * 2
     settle(loop)
-    assert [len(document) for document in loop.book.documents] == [3, 1, 1, 1]
+    documents = [[line["reference"] for line in document] for document in loop.book.documents]
+    assert len(documents[0]) == 3
+    assert all(len(document) <= 2 for document in documents[1:]), "half of four after one lock"
+    locked_twice = documents[1]
+    assert all(len(document) == 1 for document in documents[2:] if set(document) & set(locked_twice))
 
 
 def test_lines_go_in_key_order_and_the_key_is_their_content(make_loop: MakeLoop) -> None:

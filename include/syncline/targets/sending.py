@@ -49,11 +49,13 @@ class Sent:
 
 
 # An untried correction whose key was read again since is out of date: the next release replaces it.
-# A line that was not executed in company (somebody's lock, somebody's fault) goes alone.
+# A line that was not executed in company goes into smaller documents: half as long after each lock, since a lock
+# may be anybody's; alone after a refusal, since only so it is known whose fault it was.
 DUE = """
 select o.correction_id, o.item, o.location, o.quantity, o.expected_version, o.tries,
-       coalesce((select a.outcome = 'not_executed' and a.status_code <> 429 from ops.push_attempts a
-                 where a.correction_id = o.correction_id order by a.try_no desc limit 1), false) as alone
+       (select case when a.outcome <> 'not_executed' or a.status_code = 429 then 0
+                    when a.status_code = 423 then o.tries else 30 end
+        from ops.push_attempts a where a.correction_id = o.correction_id order by a.try_no desc limit 1) as halvings
 from ops.outbox o
 where o.target = %s and o.state = 'pending' and (o.not_before is null or o.not_before <= %s)
   and (o.tries > 0 or o.reading_no = (select max(r.reading_no) from ops.target_readings r
@@ -82,14 +84,17 @@ def _claim(
     due = conn.execute(DUE, (policy.target, clock.now(), CANDIDATES_MAX)).fetchall()
     chosen: list[tuple[Line, int]] = []
     free: dict[str, bool] = {}
-    for correction_id, item, location, quantity, version, tries, alone in due:
-        if alone and chosen:
+    room = policy.lines_max
+    for correction_id, item, location, quantity, version, tries, halvings in due:
+        fits = max(1, policy.lines_max >> (halvings or 0))
+        if len(chosen) >= fits:
             continue
         if item not in free:
             free[item] = lanes.enter_context(lane(conn, policy.target, item))
         if free[item]:
             chosen.append((Line(correction_id, item, location, quantity, version), tries + 1))
-            if alone or len(chosen) == policy.lines_max:
+            room = min(room, fits)
+            if len(chosen) >= room:
                 break
     if not chosen:
         return []

@@ -48,8 +48,8 @@ class Faults:
     empty_file: float = 0.05
     # Jobs of the ERP itself ------------------------------------------------------------------------------------
     row_lock_jobs_per_min: float = 10.0  # real minutes; each one locks rows that our adjustments want
-    row_lock: float = 0.3  # a job starts on the rows of the very document we post, in the opposite order
-    row_lock_hold_real_s: float = 2.5
+    row_lock: float = 0.15  # a job starts on the rows of the very document we post, in the opposite order
+    row_lock_hold_real_s: float = 1.5
 
     def __post_init__(self) -> None:
         for each in fields(self):
