@@ -54,7 +54,7 @@ def demo(
         say(f"Airflow at {installation.address}, login {ADMIN} / {installation.credentials.airflow_admin}")
         with connect_dsn(installation.server.dsn(installation.warehouse), name="demo") as conn:
             with _Display(console) as display:
-                day_demo.watch(running, twin, conn, display.show, day_s=hours * 3600 / rate)
+                day_demo.watch(running, twin, conn, display.show, day_s=day.lead_s + hours * 3600 / rate)
             say("quiet and drained; building the marts")
             state = running.airflow.run("marts", day_demo.MARTS_S)
             verdict = day_demo.judge(conn, twin)

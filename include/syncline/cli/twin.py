@@ -38,6 +38,7 @@ def serve(
     rate: Annotated[float, typer.Option(help="Virtual seconds in a real second.", min=0.1, max=3600)] = 120.0,
     events_per_hour: int = 400,
     start: Annotated[str, typer.Option(help="Virtual start, ISO 8601 with a zone.")] = "2026-11-02T12:00:00+00:00",
+    lead_s: Annotated[float, typer.Option(help="Real seconds from now until the day begins.", min=0)] = 0.0,
     port: Annotated[int, typer.Option(help="HTTP port; 0 is a free one.")] = 0,
     sftp_port: int = 0,
     files: Annotated[Path | None, typer.Option(help="Folder for the partners' roots.")] = None,
@@ -53,7 +54,7 @@ def serve(
     from syncline.twin.server import Settings
 
     day = Day(seed=seed, start=datetime.fromisoformat(start), hours=hours, events_per_hour=events_per_hour)
-    clock = Clock(day.start, time.time(), rate)
+    clock = Clock(day.start, time.time() + lead_s, rate)
     where = files or state_home() / "twin"
     settings = Settings(dsn, day, Faults.from_text(faults), clock, where, port, sftp_port)
     asyncio.run(_serve(settings, env_file, truth_file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import sys
@@ -46,8 +47,7 @@ class Node:
 def run(dsn: str, arguments: Sequence[str], target: Path | None = None) -> list[Node]:
     """Run ``dbt <arguments>`` against ``dsn`` and return its nodes.
 
-    ``target`` is where ``run_results.json`` goes (default: ``dbt/`` in the state home), so that
-    ``dbt retry --state`` can pick a failed run up.
+    ``target`` holds dbt's log and compiled SQL (default: ``dbt/`` in the state home).
 
     Raises:
         WarehouseUnavailable: Postgres went away or refused work; the same call may succeed later.
@@ -56,23 +56,64 @@ def run(dsn: str, arguments: Sequence[str], target: Path | None = None) -> list[
     from dbt.cli.main import dbtRunner
 
     target = target or state_home() / "dbt"
-    target.mkdir(parents=True, exist_ok=True)
+    # The profile reads the environment.
+    with _environment(dsn):
+        manifest = _manifest(dsn, target)
+        result = dbtRunner(manifest=manifest).invoke([*arguments, *_common(target)])
+    nodes = [_node(item) for item in getattr(result.result, "results", None) or []]
+    if not result.success:
+        _raise(arguments, nodes, result.exception)
+    return nodes
+
+
+def warm(dsn: str, target: Path | None = None) -> None:
+    """Parse the project for ``dsn`` in this process, so that the processes forked from it need not.
+
+    Opens no connection. A child that finds other project files or another database parses for itself.
+    """
+    with _environment(dsn):
+        _manifest(dsn, target or state_home() / "dbt")
+
+
+_parsed: tuple[str, Any] | None = None
+
+
+def _manifest(dsn: str, target: Path) -> Any:
+    """The parsed project: of this process or its parent when no file has changed since, else parsed now."""
+    global _parsed
+    fingerprint = _fingerprint(dsn)
+    if _parsed is None or _parsed[0] != fingerprint:
+        from dbt.cli.main import dbtRunner
+
+        target.mkdir(parents=True, exist_ok=True)
+        result = dbtRunner().invoke(["parse", *_common(target)])
+        if not result.success:
+            _raise(["parse"], [], result.exception)
+        _parsed = (fingerprint, result.result)
+    return _parsed[1]
+
+
+def _fingerprint(dsn: str) -> str:
+    """The database (relations carry its name) and name, size and time of every file: cheap to ask before each run."""
     project = project_root() / "dbt_project"
-    common = [
+    known = hashlib.sha256(str(psycopg.conninfo.conninfo_to_dict(dsn).get("dbname")).encode())
+    for path in sorted(path for path in project.rglob("*") if path.suffix in (".sql", ".yml", ".md")):
+        stat = path.stat()
+        known.update(f"{path.relative_to(project)}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+    return known.hexdigest()
+
+
+def _common(target: Path) -> list[str]:
+    project = project_root() / "dbt_project"
+    return [
         "--project-dir", str(project),
         "--profiles-dir", str(project),
         "--target-path", str(target),
         "--log-path", str(target / "logs"),
         "--quiet",
         "--no-use-colors",
+        "--no-write-json",  # artefacts of every batch would cost more than its models; a failed node is in the error
     ]  # fmt: skip
-    # dbt changes the interpreter's recursion limit and streams; the profile reads the environment.
-    with _environment(dsn):
-        result = dbtRunner().invoke([*arguments, *common])
-    nodes = [_node(item) for item in getattr(result.result, "results", None) or []]
-    if not result.success:
-        _raise(arguments, nodes, result.exception)
-    return nodes
 
 
 @contextmanager

@@ -21,12 +21,16 @@ TRUTH_S = 60.0
 
 @dataclass(frozen=True)
 class Day:
-    """The simulated day: ``hours`` virtual hours pass at ``rate`` virtual seconds in a real second."""
+    """The simulated day: ``hours`` virtual hours pass at ``rate`` virtual seconds in a real second.
+
+    It begins ``lead_s`` real seconds after the twin serves: the scheduler is still loading dbt until then.
+    """
 
     seed: int = 7
     hours: float = 4.0
     rate: float = 120.0
     faults: str = "default"
+    lead_s: float = 20.0
 
 
 @dataclass
@@ -68,7 +72,7 @@ def start(supervisor: Supervisor, installation: Installation, day: Day) -> Partn
     written.unlink(missing_ok=True)
     command = [str(Path(sys.executable).parent / "syncline"), "twin", "serve"]
     command += ["--env-file", str(written), "--files", str(files), "--seed", str(day.seed)]
-    command += ["--hours", str(day.hours), "--rate", str(day.rate), "--faults", day.faults]
+    command += ["--hours", str(day.hours), "--rate", str(day.rate), "--faults", day.faults, "--lead-s", str(day.lead_s)]
     # The DSN goes by environment: a command line can be read by everybody on the machine.
     env = build(installation, {"SYNCLINE_TWIN_DSN": installation.server.dsn(books)})
     supervisor.start("twin", command, env)
