@@ -1,4 +1,4 @@
-"""Imported by every Airflow process at start; does something only where SYNCLINE_PRELOAD is set: in our scheduler.
+"""Imported by every Airflow process at start; preloads only where SYNCLINE_PRELOAD is set: in our scheduler.
 
 `import dbt` and `import great_expectations` cost about six CPU seconds, in every single `build` and `gate` task.
 LocalExecutor forks its workers from the scheduler, and each task from a worker, so what the scheduler has imported
@@ -12,6 +12,10 @@ from __future__ import annotations
 
 import importlib
 import os
+
+# Airflow ends a task's process without cleaning up, so Python reports dbt's locks as leaked, as an error in the log of
+# every green build. Python's tracker of such things reads this variable and frees them all the same.
+os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
 
 PRELOADED = (
     "psycopg",

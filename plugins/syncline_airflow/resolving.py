@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+
+log = logging.getLogger(__name__)
 
 
 def open_batch() -> int:
@@ -30,7 +33,11 @@ def build(batch_id: int) -> int:
     from syncline_airflow.connections import connection, warehouse
 
     with warehouse("transformer") as transformer:
-        resolve.build(transformer, connection("warehouse_transformer").postgres_dsn(), batch_id)
+        built = resolve.build(transformer, connection("warehouse_transformer").postgres_dsn(), batch_id)
+    if built.nodes:
+        log.info("batch %s: %s nodes in %s s, slowest %s", batch_id, built.nodes, built.seconds, built.slowest)
+    else:
+        log.info("batch %s was released before: nothing is built again", batch_id)
     return batch_id
 
 
