@@ -167,6 +167,39 @@ def test_a_key_without_a_reading_waits_for_one(world: World) -> None:
     assert world.release(12, 10).pending == 1
 
 
+def test_a_key_the_target_never_showed_is_an_exception_until_it_does(world: World) -> None:
+    def told() -> list[tuple[object, ...]]:
+        return world.owner.execute("select subject, state from ops.exceptions where rule = 'no reading'").fetchall()
+
+    world.release(12, None, hold="no reading")
+    assert told() == [], "before the change list was read nobody can say that the key is missing"
+    world.read_again()
+    world.release(12, None, hold="no reading")
+    assert told() == [("/".join(KEY), "open")]
+    world.read(10)
+    world.release(12, 10)
+    assert told() == [("/".join(KEY), "resolved")]
+
+
+def test_the_history_keeps_who_let_a_correction_go(world: World) -> None:
+    world.read(10)
+    world.release(12, 10, hold="above tolerance")
+    release_held(world.publisher, world.open_id()[:8], by="ana", at=world.now())
+    transition(world.publisher, world.open_id(), "pending", "sent", at=world.now(), lease_until=world.now())
+    moves = world.owner.execute(
+        "select from_state, to_state, reason from ops.outbox_history order by move_id"
+    ).fetchall()
+    assert moves == [
+        (None, "held", "above tolerance"),
+        ("held", "pending", "released by ana"),
+        ("pending", "sent", None),
+    ]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        world.publisher.execute("delete from ops.outbox_history")
+    with pytest.raises(psycopg.errors.RestrictViolation):
+        world.owner.execute("update ops.outbox_history set reason = 'nobody'")
+
+
 def test_a_hold_follows_its_cause_until_a_person_decides(world: World) -> None:
     world.read(10)
     assert world.release(12, 10, hold="conflict").held == 1

@@ -37,3 +37,32 @@ def resolve_exception(conn: psycopg.Connection, rule: str, subject: str, *, at: 
         "state = 'open'",
         (at, rule, subject),
     )
+
+
+def sync_missing_keys(conn: psycopg.Connection, batch_id: int, *, at: datetime) -> None:
+    """One exception for each candidate of a target whose change list was read and never showed its key.
+
+    Such a key gets no correction: there is no number to correct. It is closed when the target shows the key.
+    """
+    conn.execute(
+        """
+        insert into ops.exceptions (rule, subject, state, detail, next_step, batch_id, opened_at)
+        select 'no reading', concat_ws('/', c.target, c.item, c.location), 'open',
+               c.target || ' has never shown this key; it should show ' || c.wanted,
+               'Create the item at the location in the target, or take the location out of its rules.',
+               %(batch)s, %(at)s
+        from canonical.candidate_corrections c join ops.target_cursors k using (target)
+        where c.hold_reason = 'no reading'
+        on conflict (rule, subject) where state = 'open' do nothing
+        """,
+        {"batch": batch_id, "at": at},
+    )
+    conn.execute(
+        """
+        update ops.exceptions e set state = 'resolved', resolved_at = %s
+        where e.rule = 'no reading' and e.state = 'open' and exists (
+          select from canonical.candidate_corrections c
+          where c.reading_no is not null and e.subject = concat_ws('/', c.target, c.item, c.location))
+        """,
+        (at,),
+    )

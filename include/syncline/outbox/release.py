@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import dict_row
 
 from syncline.errors import BatchHeld, TerminalError
+from syncline.outbox.exceptions import sync_missing_keys
 from syncline.outbox.identity import correction_id
 from syncline.outbox.transitions import lock_outbox, transition
 
@@ -99,6 +100,7 @@ def release(conn: psycopg.Connection, batch_id: int, now: datetime) -> Released:
         for row in rows:
             _release_key(conn, row, now, done)
         done.drained = _drain(conn, batch["as_of"]) + _drain_unknown(conn, batch_id)
+        sync_missing_keys(conn, batch_id, at=now)
         done.requeued = _requeue(conn, [row for row in rows if row["requeue"]], now)
         conn.execute(
             "update ops.batches set state = 'released', released_at = clock_timestamp(), released_as_of = %s, "
