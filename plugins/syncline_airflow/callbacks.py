@@ -21,4 +21,7 @@ def log_failure(context: Context) -> None:
         what, next_step = error.message, error.next_step
     else:
         what, next_step = f"{type(error).__name__}: {error}", "This is a defect of ours: read the traceback above."
-    log.error("%s.%s failed: %s Next: %s Clearing the task is safe.", task.dag_id, task.task_id, what, next_step)
+    # Callbacks run inside the group "Post Execute", which the UI folds away: end it, this line is the one to be seen.
+    log.info("::endgroup::")
+    sentence = what if what.endswith(".") else f"{what}."
+    log.error("%s.%s failed: %s Next: %s Clearing the task is safe.", task.dag_id, task.task_id, sentence, next_step)
