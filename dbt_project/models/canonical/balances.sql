@@ -22,11 +22,9 @@ keys as (
 ),
 
 bases as (
-  select s.*, p.total as inside
+  select s.*, c.kstar_total as inside
   from {{ ref('int_statements') }} as s
   inner join {{ ref('int_comparisons') }} as c on s.fact_id = c.fact_id
-  inner join {{ ref('int_positions') }} as p
-    on s.fact_id = p.statement and c.kstar_size = p.size and c.kstar_members is not distinct from p.members
   where s.is_base
 ),
 

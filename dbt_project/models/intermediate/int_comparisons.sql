@@ -36,7 +36,7 @@ combinations as (
     p.fact_id,
     s.size,
     s.members,
-    s.is_default,
+    s.total,
     r.report - (b.report + s.total - q.total) as variance
   from pairs as p
   inner join {{ ref('int_positions') }} as s on p.fact_id = s.statement
@@ -64,14 +64,14 @@ variances as (
 
 -- k*: of the positions that make it match, the one with most movements, then the last in §2 order.
 placed as (
-  select distinct on (fact_id) fact_id, size, members
+  select distinct on (fact_id) fact_id, size, members, total
   from combinations
   where variance = 0
   order by fact_id asc, size desc, members desc
 ),
 
 defaults as (
-  select statement as fact_id, size, members, is_capped
+  select statement as fact_id, size, members, total
   from {{ ref('int_positions') }}
   where is_default
 )
@@ -92,7 +92,8 @@ select
     else 'too_many_orders'
   end as reason,
   coalesce(k.size, d.size) as kstar_size,
-  coalesce(k.members, d.members) as kstar_members
+  coalesce(k.members, d.members) as kstar_members,
+  coalesce(k.total, d.total) as kstar_total
 from {{ ref('int_statements') }} as s
 left join pairs as p on s.fact_id = p.fact_id
 left join variances as v on s.fact_id = v.fact_id
