@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from syncline.outbox.desk import Correction
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
-CONNECTION = "warehouse_publisher"
 Target = Annotated[str | None, typer.Option(help="Only this target.")]
 Identifier = Annotated[str, typer.Argument(help="Correction id, or at least its first 6 characters.")]
 By = Annotated[str, typer.Option(help="Who decides.")]
@@ -21,46 +20,42 @@ By = Annotated[str, typer.Option(help="Who decides.")]
 @app.command("held")
 def list_held(target: Target = None) -> None:
     """List held corrections with their reasons."""
-    from syncline.connections import connection
+    from syncline.cli._warehouse import warehouse
     from syncline.outbox.desk import held
-    from syncline.warehouse.connect import connect
 
-    with connect(connection(CONNECTION)) as conn:
+    with warehouse("publisher") as conn:
         _print(held(conn, target), "held")
 
 
 @app.command("dead")
 def list_dead(target: Target = None) -> None:
     """List dead letters: refused, unproven or denied corrections."""
-    from syncline.connections import connection
+    from syncline.cli._warehouse import warehouse
     from syncline.outbox.desk import dead_letters
-    from syncline.warehouse.connect import connect
 
-    with connect(connection(CONNECTION)) as conn:
+    with warehouse("publisher") as conn:
         _print(dead_letters(conn, target), "dead")
 
 
 @app.command()
 def release(correction: Identifier, by: By) -> None:
     """Let one held correction go to its target."""
+    from syncline.cli._warehouse import warehouse
     from syncline.clock import clock_from_env
-    from syncline.connections import connection
     from syncline.outbox.desk import release_held
-    from syncline.warehouse.connect import connect
 
-    with connect(connection(CONNECTION)) as conn:
+    with warehouse("publisher") as conn:
         _tell("Released", release_held(conn, correction, by=by, at=clock_from_env().now()))
 
 
 @app.command()
 def deny(correction: Identifier, by: By, reason: Annotated[str, typer.Option(help="Why.")]) -> None:
     """End one held correction: it is not sent."""
+    from syncline.cli._warehouse import warehouse
     from syncline.clock import clock_from_env
-    from syncline.connections import connection
     from syncline.outbox.desk import deny_held
-    from syncline.warehouse.connect import connect
 
-    with connect(connection(CONNECTION)) as conn:
+    with warehouse("publisher") as conn:
         _tell("Denied", deny_held(conn, correction, by=by, reason=reason, at=clock_from_env().now()))
 
 
@@ -70,11 +65,13 @@ def _tell(what: str, correction: Correction) -> None:
 
 
 def _print(corrections: list[Correction], state: str) -> None:
-    table = Table("id", "target", "item", "location", "shown", "wanted", "tries", "reason", "since")
+    """Six columns, so that a row stays readable in 80 characters."""
+    table = Table("id", "target", "item", "at", "shown → wanted", "reason")
     for row in corrections:
+        tries = f" ({row.tries} tries)" if row.tries else ""
         table.add_row(
-            row.correction_id[:12], row.target, row.item, row.location, str(row.shown), str(row.wanted), str(row.tries),
-            row.reason or "", row.changed_at.isoformat(timespec="seconds"),
+            row.correction_id[:12], row.target, row.item, row.location, f"{row.shown} → {row.wanted}",
+            (row.reason or "") + tries,
         )  # fmt: skip
     Console().print(table)
     typer.echo(f"{len(corrections)} {state}.")

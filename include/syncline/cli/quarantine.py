@@ -43,10 +43,12 @@ def list_facts(
     if as_json:
         typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1))
         return
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*(str(value)[:24] if value is not None else "" for value in row))
+    table = Table("fact", "code", "as written by the source", "document and position")
+    for fact, name, why, item, location, quantity, uom, document, position in rows:
+        written = " ".join(value for value in (name, item, location, quantity, uom) if value)
+        table.add_row(fact[:10], why, written, f"{document[:10]} {position}")
     Console().print(table)
+    typer.echo(f"{len(rows)} shown.")
 
 
 @app.command()
