@@ -47,7 +47,14 @@ def gate(batch_id: int) -> int:
     from syncline_airflow.connections import connection, warehouse
 
     with warehouse("publisher") as publisher:
-        check(connection("warehouse_publisher").postgres_dsn("+psycopg2"), publisher, batch_id)
+        verdict = check(connection("warehouse_publisher").postgres_dsn("+psycopg2"), publisher, batch_id)
+    if verdict.already:
+        log.info("batch %s was released before: nothing is judged again", batch_id)
+    else:
+        log.info(
+            "batch %s passes %s rules in %s s; rows held: %s; rules with failing rows: %s",
+            batch_id, verdict.checked, verdict.seconds, verdict.held_rows, verdict.failed or "none",
+        )  # fmt: skip
     return batch_id
 
 
