@@ -5,6 +5,7 @@ Everything is resolved inside a running task, through Airflow and so through any
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -71,6 +72,8 @@ def sftp(conn_id: str) -> Iterator[SFTPClient]:
     from paramiko.ssh_exception import NoValidConnectionsError
 
     connection(conn_id)
+    # Its thread logs a traceback of twenty red lines for what is raised here and said in one.
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     try:
         with SFTPHook(ssh_conn_id=conn_id).get_managed_conn() as client:
             yield client

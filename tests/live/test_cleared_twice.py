@@ -22,7 +22,7 @@ RUNS = 4
 SETTLE_S = 300.0
 TABLES = {
     "outbox": "select * from ops.outbox order by correction_id",
-    "moves": "select * from ops.outbox_moves",
+    "history": "select * from ops.outbox_history",
     "attempts": "select * from ops.push_attempts order by correction_id, try_no",
     "versions": "select * from ops.target_versions",
     "changes": "select * from ops.target_changes",
