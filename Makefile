@@ -32,7 +32,7 @@ down: $(INSTALLED) ## Stop everything that runs here, also what a killed run lef
 test: $(INSTALLED) ## All tests, on a Postgres, an Airflow and partners of their own
 	@$(BIN)/python -m pytest
 
-chaos: $(INSTALLED) ## Kill, clear, hold and cut off a running installation (about 12 minutes)
+chaos: $(INSTALLED) ## Kill, clear, hold and cut off a running installation (about 18 minutes)
 	@$(BIN)/python -m pytest -m live tests/live
 
 lint: $(INSTALLED) ## What CI and the pre-commit hooks check
