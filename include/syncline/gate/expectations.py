@@ -45,6 +45,8 @@ def run_rules(dsn: str, schema: str, table: str, rules: Sequence[Rule]) -> list[
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
+    # Sets its own level at import, to tell of a folder that it removes at once.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     # The schema goes through the search path: naming it at the asset is deprecated, and Postgres has no other place.
