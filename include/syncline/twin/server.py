@@ -11,6 +11,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import psycopg
 import uvicorn
 
 from syncline.errors import WarehouseUnavailable
@@ -89,7 +90,7 @@ async def running(settings: Settings) -> AsyncIterator[Twin]:
     erp = ErpBooks(settings.dsn)
     try:
         await asyncio.to_thread(erp.open, world.erp_opening, settings.day.start_ms)
-    except Exception as error:
+    except psycopg.Error as error:
         raise WarehouseUnavailable(
             f"The ERP's books cannot be opened in Postgres ({type(error).__name__}).",
             next_step="Start Postgres and give the twin a DSN whose user may create a schema.",
