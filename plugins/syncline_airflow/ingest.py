@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, task
 
+from syncline.registry import source_pool
 from syncline_airflow.schedules import RAW_LOADS, dag_defaults, every
 from syncline_airflow.tags import Tag
 
@@ -22,7 +23,8 @@ Reads what `{name}` ({kind}) has told since the last poll and lands it in `raw` 
 the cursor. A poll that finds nothing is *skipped*, so that no asset event wakes `resolve` for nothing.
 
 **When red:** the log's last line says what and what next. Clearing is safe any number of times; the next poll
-catches up by itself. Nothing else stops but the numbers this source owns.
+catches up by itself. Nothing else stops but the numbers this source owns: pool `{pool}` and a worker slot are its
+own. To pause the source, set that pool to 0 slots.
 """
 
 
@@ -32,11 +34,11 @@ def build_ingest(source: Source) -> DAG:
         dag_id=f"ingest_{source.name}",
         description=f"Pull {source.name} into raw",
         schedule=every(source.poll_every_s),
-        doc_md=DOC.format(name=source.name, kind=source.kind),
+        doc_md=DOC.format(name=source.name, kind=source.kind, pool=source_pool(source.name)),
         **dag_defaults(Tag.INGEST, Tag.STOPS_ONE_PARTNER, timeout=TIMEOUT),
     ) as dag:
 
-        @task(outlets=[RAW_LOADS])
+        @task(outlets=[RAW_LOADS], pool=source_pool(source.name))
         def pull() -> dict[str, Any]:
             """Land what is new; skipped when nothing is."""
             from airflow.sdk.exceptions import AirflowSkipException

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, task
 
+from syncline.registry import target_pool
 from syncline_airflow.schedules import OUTBOX, READINGS, asset_or_every, dag_defaults
 from syncline_airflow.tags import Tag
 
@@ -23,7 +24,7 @@ again. The attempt is stored before the call and a retry sends the same id, so k
 moment changes the target once at most. Skipped when there was nothing to send and nothing new to think about.
 
 **When red:** `{name}` is down or broke its contract; the log's last line says which. Nothing is lost: unknown
-outcomes are proven or sent again by the next run.
+outcomes are proven or sent again by the next run. Other targets go on: pool `{pool}` and a worker slot are its own.
 """
 
 
@@ -33,11 +34,11 @@ def build_push(target: Target) -> DAG:
         dag_id=f"push_{target.name}",
         description=f"Read {target.name} and send it the due corrections",
         schedule=asset_or_every([OUTBOX], target.poll_every_s),
-        doc_md=DOC.format(name=target.name),
+        doc_md=DOC.format(name=target.name, pool=target_pool(target.name)),
         **dag_defaults(Tag.PUSH, Tag.STOPS_ONE_PARTNER, timeout=TIMEOUT),
     ) as dag:
 
-        @task(outlets=[READINGS])
+        @task(outlets=[READINGS], pool=target_pool(target.name))
         def push() -> dict[str, int]:
             """Read, send, read; skipped when nothing moved."""
             from airflow.sdk import get_current_context

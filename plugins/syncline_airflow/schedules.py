@@ -12,15 +12,17 @@ from typing import Any
 
 from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, DeltaTriggerTimetable
 
-from syncline_airflow.callbacks import log_failure
-from syncline_airflow.retries import RETRIES, RETRY_DELAY, retry_policy
+from syncline.registry import DBT_POOL
+from syncline_airflow.callbacks import log_failure, log_retry
+from syncline_airflow.retries import RETRIES, RETRY_DELAY, RETRY_DELAY_MAX_S, retry_policy
 from syncline_airflow.tags import Tag
+
+__all__ = ["DBT_POOL", "OUTBOX", "RAW_LOADS", "READINGS", "asset_or_every", "dag_defaults", "every"]
 
 RAW_LOADS = Asset("syncline://raw/loads")
 OUTBOX = Asset("syncline://ops/outbox")
 READINGS = Asset("syncline://ops/readings")
 
-DBT_POOL = "dbt_write"
 OWNER = "syncline"
 
 
@@ -37,12 +39,14 @@ def dag_defaults(*tags: Tag, timeout: timedelta) -> dict[str, Any]:
     """Arguments every DAG shares. One run at a time: two would drain the same work.
 
     Args:
-        timeout: of a task; the run gets twice that, so that one retry fits.
+        timeout: of one try of a task. The run gets the time of all its tries: a run that ends before them is red
+            over a task that is only *skipped*, and nobody sees why.
     """
+    longest_wait = timedelta(seconds=RETRY_DELAY_MAX_S)
     return {
         "catchup": False,
         "max_active_runs": 1,
-        "dagrun_timeout": 2 * timeout,
+        "dagrun_timeout": (RETRIES + 1) * (timeout + longest_wait),
         "tags": [str(tag) for tag in tags],
         "default_args": {
             "owner": OWNER,
@@ -51,5 +55,6 @@ def dag_defaults(*tags: Tag, timeout: timedelta) -> dict[str, Any]:
             "retry_policy": retry_policy(),
             "execution_timeout": timeout,
             "on_failure_callback": log_failure,
+            "on_retry_callback": log_retry,
         },
     }

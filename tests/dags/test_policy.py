@@ -12,7 +12,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
-from syncline.registry import load_registry
+from syncline.registry import lanes, load_registry, pools
 
 ROOT = Path(__file__).parents[2]
 REGISTRY = load_registry(ROOT / "dags" / "registry.yml")
@@ -55,8 +55,10 @@ def test_every_task_ends_is_retried_and_says_why_it_failed(one_dag: DAG) -> None
         assert task.retries >= 1
         assert task.retry_policy is not None
         assert timedelta(0) < task.execution_timeout <= timedelta(minutes=15)
-        assert task.execution_timeout < one_dag.dagrun_timeout
+        # A run that ends before the tries of its task shows a skipped task and no reason.
+        assert (task.retries + 1) * task.execution_timeout < one_dag.dagrun_timeout
         assert [callback.__name__ for callback in task.on_failure_callback] == ["log_failure"]
+        assert [callback.__name__ for callback in task.on_retry_callback] == ["log_retry"]
         assert task.trigger_rule == "all_success"
 
 
@@ -73,6 +75,23 @@ def test_dbt_writes_one_batch_at_a_time(dag_bag: DagBag) -> None:
         dag_id: {task.task_id: task.pool for task in dag_bag.dags[dag_id].tasks} for dag_id in ("resolve", "marts")
     }
     assert pools["resolve"]["build"] == pools["marts"]["build"] == "dbt_write"
+
+
+def test_every_partner_has_a_pool_of_its_own(dag_bag: DagBag) -> None:
+    for source in REGISTRY.sources:
+        assert [task.pool for task in dag_bag.dags[f"ingest_{source.name}"].tasks] == [f"source_{source.name}"]
+    for target in REGISTRY.targets:
+        assert [task.pool for task in dag_bag.dags[f"push_{target.name}"].tasks] == [f"target_{target.name}"]
+
+
+def test_no_task_waits_for_a_pool_that_nobody_creates(one_dag: DAG) -> None:
+    assert {task.pool for task in one_dag.tasks} <= {*pools(REGISTRY), "default_pool"}
+
+
+def test_with_every_partner_hanging_the_rest_still_finds_a_slot(dag_bag: DagBag) -> None:
+    """One run of a DAG and one task of a run at a time: so many slots are all that can ever be used."""
+    assert all(dag.max_active_runs == 1 for dag in dag_bag.dags.values())
+    assert lanes(REGISTRY) > len(dag_bag.dags)
 
 
 def test_every_hint_has_a_clock_behind_it(one_dag: DAG) -> None:

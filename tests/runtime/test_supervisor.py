@@ -16,7 +16,7 @@ import pytest
 
 from syncline.errors import ConfigurationError, Interrupted
 from syncline.runtime import processes
-from syncline.runtime.supervisor import ChildFailed, Supervisor
+from syncline.runtime.supervisor import ChildFailed, Restarts, Supervisor
 
 # A child with a grandchild in a group of its own, as Airflow's tasks are; it writes both pids.
 FAMILY = """
@@ -171,3 +171,103 @@ def test_a_state_home_has_one_holder(tmp_path: Path) -> None:
 
 def test_nothing_but_the_top_catches_an_interruption() -> None:
     assert not issubclass(Interrupted, Exception)
+
+
+QUICK = Restarts(first_s=0.05, longest_s=0.2, steady_s=60, quick_max=3)
+# Leaves a line and an orphan in a group of its own at each start, and waits to be killed.
+MORTAL = """
+import os, subprocess, sys, time
+orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], process_group=0)
+print("started", flush=True)
+open(sys.argv[1], "a").write(f"{os.getpid()} {orphan.pid}\\n")
+time.sleep(300)
+"""
+
+
+def lives(path: Path) -> list[list[int]]:
+    return [[int(pid) for pid in line.split()] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def tended(supervisor: Supervisor, condition: Callable[[], bool]) -> bool:
+    def look() -> bool:
+        supervisor.tend()
+        return condition()
+
+    return eventually(look)
+
+
+def test_who_was_killed_is_started_again_and_its_orphans_are_gone(tmp_path: Path) -> None:
+    said: list[str] = []
+    pids = tmp_path / "pids"
+    with Supervisor(tmp_path, grace_s=3, say=said.append) as supervisor:
+        supervisor.start("mortal", [sys.executable, "-c", MORTAL, str(pids)], {}, QUICK)
+        assert tended(supervisor, lambda: len(lives(pids)) == 1)
+        leader, orphan = lives(pids)[0]
+        os.kill(leader, signal.SIGKILL)
+        assert tended(supervisor, lambda: len(lives(pids)) == 2)
+        assert not is_alive(leader)
+        assert not is_alive(orphan)
+        again = lives(pids)[1]
+        assert all(map(is_alive, again))
+        assert json.loads((tmp_path / "run" / "mortal.json").read_text())["pid"] == again[0]
+        assert "mortal ended with code -9" in said[0]
+        assert said[0].endswith(": started")
+        assert said[1:] == ["mortal starts again in 0 s (1 of 3)", f"mortal runs again, pid {again[0]}"]
+        log = (tmp_path / "logs" / "mortal.log").read_text().splitlines()
+        assert log == ["started", *(f"syncline: {line}" for line in said), "started"]
+    assert not any(map(is_alive, again))
+
+
+def test_who_dies_again_and_again_ends_everything(tmp_path: Path) -> None:
+    said: list[str] = []
+    with Supervisor(tmp_path, say=said.append) as supervisor:
+        supervisor.start("short", [sys.executable, "-c", "import sys; sys.exit('no database')"], {}, QUICK)
+        with pytest.raises(ChildFailed, match=r"short ended with code 1; 4 quick deaths in a row: no database"):
+            tended(supervisor, lambda: False)
+    assert len([line for line in said if "starts again" in line]) == 3
+
+
+def test_a_long_life_makes_the_next_death_the_first() -> None:
+    assert [Restarts().wait_s(deaths) for deaths in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_deaths_far_apart_are_never_too_many(tmp_path: Path) -> None:
+    steady = Restarts(first_s=0.01, steady_s=0.0, quick_max=1)
+    pids = tmp_path / "pids"
+    with Supervisor(tmp_path, say=lambda line: None) as supervisor:
+        supervisor.start("mortal", [sys.executable, "-c", MORTAL, str(pids)], {}, steady)
+        for life in range(1, 5):
+            assert tended(supervisor, lambda life=life: len(lives(pids)) == life)
+            os.kill(lives(pids)[-1][0], signal.SIGKILL)
+
+
+def test_who_may_not_come_back_ends_everything_at_once(tmp_path: Path) -> None:
+    with Supervisor(tmp_path) as supervisor:
+        supervisor.start("twin", [sys.executable, "-c", "import sys; sys.exit('its day is lost')"], {})
+        with pytest.raises(ChildFailed, match="twin ended with code 1: its day is lost"):
+            tended(supervisor, lambda: False)
+
+
+def test_who_stands_still_is_stopped_and_started_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    pids = tmp_path / "pids"
+    with Supervisor(tmp_path, grace_s=3, say=said.append) as supervisor:
+        supervisor.start("mortal", [sys.executable, "-c", MORTAL, str(pids)], {}, QUICK)
+        assert tended(supervisor, lambda: len(lives(pids)) == 1)
+        supervisor.restart("mortal", "was silent for 121 s")
+        supervisor.restart("mortal", "is asked twice")
+        assert not any(map(is_alive, lives(pids)[0]))
+        assert tended(supervisor, lambda: len(lives(pids)) == 2)
+        assert "mortal was silent for 121 s" in said[0]
+        assert len(said) == 3
+
+
+def test_the_end_leaves_a_dead_child_and_its_number_alone(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    with Supervisor(tmp_path, say=lambda line: None) as supervisor:
+        child = supervisor.start("mortal", [sys.executable, "-c", MORTAL, str(pids)], {}, Restarts(first_s=600))
+        assert tended(supervisor, lambda: len(lives(pids)) == 1)
+        os.kill(child.process.pid, signal.SIGKILL)
+        assert tended(supervisor, lambda: child.due_s is not None)
+    assert len(lives(pids)) == 1
+    assert list((tmp_path / "run").glob("*.json")) == []

@@ -33,6 +33,17 @@ def list_sources() -> None:
     Console().print(table)
 
 
+@app.command("pools")
+def list_pools() -> None:
+    """The pools of the DAGs as JSON, for `airflow pools import` of an Airflow that `syncline up` does not run."""
+    from dataclasses import asdict
+
+    from syncline.registry import pools
+
+    needed = {name: {**asdict(pool), "include_deferred": False} for name, pool in pools(load_registry()).items()}
+    typer.echo(json.dumps(needed, indent=2))
+
+
 @app.command()
 def check(name: Annotated[str | None, typer.Argument(help="One source; left out: all enabled ones.")] = None) -> None:
     """Reach each source with its connection and read one page or one listing; nothing is landed."""

@@ -37,8 +37,7 @@ def up(
             typer.echo(f"Warehouse: database {installation.warehouse}; logins in {installation.home}/credentials.json")
             typer.echo("Ctrl-C stops everything.")
             while True:
-                for child in running.supervisor.children:
-                    child.check()
+                running.tend()
                 time.sleep(1)
     except Interrupted:
         typer.echo("stopped")

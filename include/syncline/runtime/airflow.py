@@ -6,23 +6,27 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import requests
 
-from syncline.errors import ConfigurationError, SynclineError
+from syncline.errors import ConfigurationError, RetryableError, SynclineError
+from syncline.registry import load_registry, pools
 from syncline.runtime.credentials import ADMIN
 from syncline.runtime.environment import Installation, build
-from syncline.runtime.supervisor import Supervisor
+from syncline.runtime.scheduling import SILENT_MAX_S, create_pools, standstill
+from syncline.runtime.supervisor import Restarts, Supervisor
 from syncline.warehouse.connect import connect_dsn
 
 READY_S = 120.0
 REQUEST_S = 10.0
 # Loaded by the scheduler before it forks its workers; see plugins/airflow_local_settings.py.
 PRELOAD = "SYNCLINE_PRELOAD"
+SCHEDULER = "airflow-scheduler"
+LOOK_EVERY_S = 10.0
 
 
 @dataclass
@@ -31,6 +35,8 @@ class Airflow:
 
     installation: Installation
     supervisor: Supervisor
+    _pools: set[str] = field(default_factory=set)
+    _next_look_s: float = 0.0
 
     def start_server(self) -> None:
         """API server and DAG processor: what can start before the partners' addresses are known.
@@ -41,18 +47,49 @@ class Airflow:
         """
         require_free(self.installation.port)
         env = build(self.installation)
-        self.supervisor.start("airflow-api-server", self._command("api-server"), env)
-        self.supervisor.start("airflow-dag-processor", self._command("dag-processor"), env)
+        self.supervisor.start("airflow-api-server", self._command("api-server"), env, Restarts())
+        self.supervisor.start("airflow-dag-processor", self._command("dag-processor"), env, Restarts())
 
     def start_scheduler(self, extra: Mapping[str, str]) -> None:
         """Scheduler with its workers. Tasks see ``extra``: connections of the partners, the clock."""
         env = build(self.installation, {**extra, PRELOAD: "1"})
-        self.supervisor.start("airflow-scheduler", self._command("scheduler", "--skip-serve-logs"), env)
+        self.supervisor.start(SCHEDULER, self._command("scheduler", "--skip-serve-logs"), env, Restarts())
+
+    def tend(self) -> None:
+        """Bring back a component that died, and the scheduler when it stands still; create a new partner's pool.
+
+        To be called every second or so.
+
+        Raises:
+            ChildFailed: a component ended that cannot be brought back.
+        """
+        self.supervisor.tend()
+        if (now := time.monotonic()) < self._next_look_s:
+            return
+        self._next_look_s = now + LOOK_EVERY_S
+        try:
+            with self._metadata() as metadata:
+                if self._pools != set(pools(registry := load_registry())):
+                    self._pools = create_pools(metadata, registry)
+                reason = standstill(metadata)
+        except (RetryableError, ConfigurationError) as error:
+            self.supervisor.say(f"cannot look after Airflow: {error}")
+            return
+        # A scheduler that just began still loads dbt.
+        if reason and now - self.supervisor.child(SCHEDULER).started_s > SILENT_MAX_S:
+            self.supervisor.restart(SCHEDULER, reason)
+
+    def ensure_pools(self) -> None:
+        """Create the pools of the registry that are missing."""
+        with self._metadata() as metadata:
+            self._pools = create_pools(metadata, load_registry())
+
+    def _metadata(self) -> psycopg.Connection:
+        return connect_dsn(self.installation.server.dsn(self.installation.airflow), name="airflow")
 
     def wait_for_dags(self, expected: set[str]) -> None:
         """Until the API answers and every expected DAG is parsed; a DAG file that does not import ends the wait."""
-        dsn = self.installation.server.dsn(self.installation.airflow)
-        with connect_dsn(dsn, name="airflow") as metadata:
+        with self._metadata() as metadata:
             self.supervisor.wait_until(lambda: expected <= _parsed(metadata) and self.answers(), "Airflow", READY_S)
 
     def answers(self) -> bool:

@@ -45,15 +45,14 @@ def watch(world: World, twin: Partners, conn: psycopg.Connection, show: Show, da
         day_s: real seconds the day should take; DRAIN_S more are granted.
 
     Raises:
-        ChildFailed: a component ended.
+        ChildFailed: a component ended and cannot be brought back.
         SynclineError: the pipeline has not drained in time; says what is left.
     """
     clock, registry = clock_from_env(twin.env["SYNCLINE_CLOCK"]), load_registry()
     end = time.monotonic() + day_s + DRAIN_S
     quiet_since: datetime | None = None
     while True:
-        for child in world.supervisor.children:
-            child.check()
+        world.tend()
         status = twin.status()
         show(status, progress(conn))
         if status["quiet"] and quiet_since is None:

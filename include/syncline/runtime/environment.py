@@ -16,11 +16,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from syncline.home import project_root
+from syncline.registry import lanes, load_registry
 from syncline.runtime.credentials import ADMIN, Credentials, write_private
 from syncline.runtime.databases import AIRFLOW_ROLE, Place
 from syncline.warehouse.roles import ROLES, role_name
 
-PARALLELISM = 8
 TELEMETRY_OFF = {
     "DO_NOT_TRACK": "1",
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -99,7 +99,7 @@ def airflow_settings(installation: Installation) -> dict[str, str]:
     sections: dict[str, dict[str, object]] = {
         "CORE": {
             "EXECUTOR": "LocalExecutor",
-            "PARALLELISM": PARALLELISM,
+            "PARALLELISM": lanes(load_registry()),
             "MAX_ACTIVE_RUNS_PER_DAG": 1,
             "DAGS_FOLDER": root / "dags",
             "PLUGINS_FOLDER": root / "plugins",
@@ -124,9 +124,22 @@ def airflow_settings(installation: Installation) -> dict[str, str]:
             "EXPOSE_CONFIG": False,
         },
         "API_AUTH": {"JWT_SECRET": credentials.jwt_secret},
-        # A task's slot is free one poll after its end; the default is 5 s.
-        "WORKERS": {"MIN_HEARTBEAT_INTERVAL": 1},
-        "SCHEDULER": {"SCHEDULER_HEARTBEAT_SEC": 1, "ENABLE_HEALTH_CHECK": False, "MAX_DAGRUNS_TO_CREATE_PER_LOOP": 20},
+        # A task's slot is free one poll after its end; the default is 5 s. A task outlives a restarted API server:
+        # its process is stopped after so many heartbeats in a row that nobody took, the default is 3.
+        "WORKERS": {"MIN_HEARTBEAT_INTERVAL": 1, "MAX_FAILED_HEARTBEATS": 20},
+        "SCHEDULER": {
+            "SCHEDULER_HEARTBEAT_SEC": 1,
+            "ENABLE_HEALTH_CHECK": False,
+            "MAX_DAGRUNS_TO_CREATE_PER_LOOP": 20,
+            # A killed worker: the process beside each task sends a heartbeat every second however slow the task is,
+            # so a minute of silence is a death (default 300 s).
+            "TASK_INSTANCE_HEARTBEAT_TIMEOUT": 60,
+            "TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 5,
+            # A killed scheduler: the next one takes its tasks over once the dead one is silent for so long (the
+            # default), and looks for such tasks every 10 s (default 300 s, five minutes of nothing).
+            "SCHEDULER_HEALTH_CHECK_THRESHOLD": 30,
+            "ORPHANED_TASKS_CHECK_INTERVAL": 10,
+        },
         "DAG_PROCESSOR": {"MIN_FILE_PROCESS_INTERVAL": 300, "REFRESH_INTERVAL": 300, "PARSING_PROCESSES": 1},
         "LOGGING": {"BASE_LOG_FOLDER": installation.home / "logs" / "airflow", "LOGGING_LEVEL": "INFO"},
         "USAGE_DATA_COLLECTION": {"ENABLED": False},

@@ -13,15 +13,16 @@ from pathlib import Path
 from syncline.clock import clock_from_env
 from syncline.errors import SynclineError, WarehouseUnavailable
 from syncline.home import project_root
+from syncline.registry import load_registry
 from syncline.runtime import databases
 from syncline.runtime.credentials import load_or_create, with_environment
 from syncline.runtime.environment import Installation, build, write_login
+from syncline.runtime.scheduling import create_pools
 from syncline.runtime.supervisor import interruptible
 from syncline.warehouse.connect import connect_dsn
 
 Say = Callable[[str], None]
 BLANK = "_blank"  # a migrated Airflow database that nobody uses: the demo copies it in a fraction of a second
-DBT_POOL = "dbt_write"
 STEP_TIMEOUT_S = 300
 
 
@@ -66,7 +67,7 @@ def apply_configuration(installation: Installation) -> None:
 
 
 def prepare_airflow(installation: Installation) -> None:
-    """Migrate Airflow's metadata and create its pool, once for each Airflow version."""
+    """Migrate Airflow's metadata, once for each Airflow version, and create the pools of the registry."""
     server, name = installation.server, installation.airflow
     write_login(installation)
     databases.prepare_airflow_role(server, installation.credentials)
@@ -74,18 +75,16 @@ def prepare_airflow(installation: Installation) -> None:
     current = version("apache-airflow-core")
     is_new = databases.create_database(server.owner_dsn, name, owner=databases.AIRFLOW_ROLE)
     blank_is_there = not databases.create_database(server.owner_dsn, name + BLANK, owner=databases.AIRFLOW_ROLE)
-    if not is_new and blank_is_there and stamp.exists() and stamp.read_text(encoding="utf-8") == current:
-        return
-    blank = replace(installation, airflow=name + BLANK)
-    run_tool(blank, "airflow", "db", "migrate")
-    run_tool(blank, "airflow", "pools", "set", DBT_POOL, "1", "dbt writes one batch at a time")
-    if is_new:
-        databases.drop_database(server.owner_dsn, name)
-        copy_blank(installation)
-    else:
-        run_tool(installation, "airflow", "db", "migrate")
-        run_tool(installation, "airflow", "pools", "set", DBT_POOL, "1", "dbt writes one batch at a time")
-    stamp.write_text(current, encoding="utf-8")
+    if is_new or not blank_is_there or not stamp.exists() or stamp.read_text(encoding="utf-8") != current:
+        run_tool(replace(installation, airflow=name + BLANK), "airflow", "db", "migrate")
+        if is_new:
+            databases.drop_database(server.owner_dsn, name)
+            copy_blank(installation)
+        else:
+            run_tool(installation, "airflow", "db", "migrate")
+        stamp.write_text(current, encoding="utf-8")
+    with connect_dsn(server.dsn(name), name="airflow") as metadata:
+        create_pools(metadata, load_registry())
 
 
 def copy_blank(installation: Installation) -> None:

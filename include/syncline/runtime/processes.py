@@ -23,11 +23,12 @@ from syncline.errors import ConfigurationError
 
 GRACE_S = 20.0
 POLL_S = 0.1
+KILLED_S = 5.0
 
 
 def stop_group(leader: int, grace_s: float, process: subprocess.Popen[bytes] | None = None) -> None:
     """SIGTERM to the session of ``leader``, then SIGKILL to what is left after ``grace_s``."""
-    for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 5.0)):
+    for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, KILLED_S)):
         members = _members(leader)
         _signal_all(members if number == signal.SIGKILL else [leader] if leader in members else members, number)
         end = time.monotonic() + patience_s
@@ -39,6 +40,15 @@ def stop_group(leader: int, grace_s: float, process: subprocess.Popen[bytes] | N
             time.sleep(POLL_S)
             if number == signal.SIGTERM and leader not in _members(leader):
                 _signal_all(_members(leader), number)  # the leader went first: ask the orphans too
+
+
+def kill_group(leader: int, process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to everybody who is left in the session of ``leader``, our own child ``process``, which has died."""
+    end = time.monotonic() + KILLED_S
+    while (members := _members(leader)) and time.monotonic() < end:
+        _signal_all(members, signal.SIGKILL)
+        process.poll()
+        time.sleep(POLL_S)
 
 
 def stop_leftovers(home: Path, grace_s: float = GRACE_S) -> list[str]:

@@ -27,6 +27,10 @@ class World:
     supervisor: Supervisor
     partners: partners.Partners | None
 
+    def tend(self) -> None:
+        """To be called every second or so: bring back who died or stands still; ChildFailed when that is no use."""
+        self.airflow.tend()
+
 
 @contextmanager
 def running(home: Path, say: Say, *, port: int = 0, day: partners.Day | None = None) -> Iterator[World]:
@@ -45,7 +49,7 @@ def running(home: Path, say: Say, *, port: int = 0, day: partners.Day | None = N
         left = processes.stop_leftovers(home)
         if left:
             say(f"stopped what an earlier run left: {', '.join(left)}")
-        with Supervisor(home) as supervisor, open_installation(home) as everyday:
+        with Supervisor(home, say=say) as supervisor, open_installation(home) as everyday:
             installation = replace(everyday, port=port or free_port())
             require_set_up(installation)
             if day is not None:
@@ -65,6 +69,7 @@ def _start(installation: Installation, supervisor: Supervisor, say: Say, day: pa
     say("starting Airflow")
     airflow.start_server()
     airflow.wait_for_dags(dag_ids())
+    airflow.ensure_pools()
     twin = None
     if day is not None:
         # Only now: its clock starts with it.
