@@ -13,7 +13,7 @@ READY := $(STATE)/.ready
 DATABASE := $(wildcard include/syncline/warehouse/migrations/sql/*.sql include/syncline/warehouse/migrations/versions/*.py)
 SEEDS := $(wildcard dbt_project/seeds/*.csv)
 
-.PHONY: help setup demo up down test chaos lint format lock clean
+.PHONY: help setup demo up down test test-deep chaos lint format lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ down: $(INSTALLED) ## Stop everything that runs here, also what a killed run lef
 
 test: $(INSTALLED) ## All tests, on a Postgres, an Airflow and partners of their own
 	@$(BIN)/python -m pytest
+
+test-deep: $(INSTALLED) ## Long property tests: 200 random edits of the configuration (about an hour)
+	@$(BIN)/python -m pytest -m deep
 
 chaos: $(INSTALLED) ## Kill, clear, hold and cut off a running installation (about 18 minutes)
 	@$(BIN)/python -m pytest -m live tests/live

@@ -167,19 +167,25 @@ class Network:
         """The quantity in base units under each factor in force inside ``span``; empty when the unit is unknown."""
         known = self.items[item]
         factors = (known.get("units") or {}).get(uom)
-        if factors is None:
-            return [Fraction(quantity)] if uom == known.get("base_uom", "EA") else []
-        entries = factors if isinstance(factors, list) else [{"factor": factors}]
+        entries = factors if isinstance(factors, list) else [{"factor": factors}] if factors is not None else []
         zone = ZoneInfo(self.locations[location]["timezone"])
-        starts = [
-            first_instant_of_day(date.fromisoformat(e["valid_from"]), zone) if e.get("valid_from") else -FOREVER
-            for e in entries
+        entries = sorted(entries, key=lambda entry: entry.get("valid_from") or "")
+        starts = [_midnight(entry.get("valid_from"), zone, -FOREVER) for entry in entries]
+        # Without an end of its own an entry holds until the next one begins.
+        ends = [
+            _midnight(entry.get("valid_to"), zone, following)
+            for entry, following in zip(entries, [*starts[1:], FOREVER], strict=True)
         ]
-        return [
+        found = [
             quantity * Fraction(str(entry["factor"]))
-            for entry, start, end in zip(entries, starts, [*starts[1:], FOREVER], strict=True)
+            for entry, start, end in zip(entries, starts, ends, strict=True)
             if start < span[1] and span[0] < end
         ]
+        return found or ([Fraction(quantity)] if uom == known.get("base_uom", "EA") else [])
+
+
+def _midnight(day: str | None, zone: ZoneInfo, otherwise: int) -> int:
+    return first_instant_of_day(date.fromisoformat(day), zone) if day else otherwise
 
 
 def read_facts(scenario: dict[str, Any]) -> dict[str, Fact | str]:

@@ -63,7 +63,7 @@ def test_unknown_names_wait_and_are_driven_again_by_one_apply(
     seeds["item_crosswalk"].append({"source": "dc1_wms", "item_ref": "NEW-1", "item": "SKU-0001", **unbounded})
     seeds["location_crosswalk"].append({"source": "dc1_wms", "location_ref": "DC9", "location": "DC1", **unbounded})
     seeds["unit_factors"].append({"item": "SKU-0001", "uom": "PALLET", "factor_num": 60, "factor_den": 1, **unbounded})
-    assert apply(warehouse, seeds, NOW, "test").redriven_facts == 4
+    assert apply(warehouse, seeds, NOW, "test").redriven_facts == 3
     settle(2)
     assert on_hand() == [("SKU-0001", 100 - 5 - 1 - 60)]
     assert waiting() == [(subject, "resolved") for subject in subjects]

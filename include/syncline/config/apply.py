@@ -1,92 +1,95 @@
-"""Append a configuration as new versions, and say which keys and facts must be thought about again."""
+"""Append a configuration as new versions, and have the next batch think again about exactly what it can change."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
-from psycopg import sql
 
+from syncline.config.affected import find_facts, request_remapping, touch_cells
 from syncline.config.check import check
+from syncline.config.corrections import queue_corrections
 from syncline.config.tables import TABLES, Rows
+from syncline.config.versions import Change, append, changes, current_rows, is_applied
+from syncline.errors import RetryableError
+from syncline.resolve.build import BUILD_LOCK
 
-# Tables whose change alters how a fact is read; the others only alter what is decided from it.
-MAPPING = ("sources", "locations", "items", "item_crosswalk", "location_crosswalk", "status_crosswalk", "unit_factors")
+APPLY_LOCK = 7240002
+BUILD_WAIT_S = 60
 
 
 @dataclass(frozen=True)
 class Applied:
-    """Version numbers written by table, and what was enqueued because of them."""
+    """What an apply wrote, or would write.
 
+    ``changes`` are the rows that differ, ``versions`` the version numbers written by table (empty in a dry run);
+    the counts are what goes to the next batch: facts to map again, cells (item, location, measure) to decide again,
+    keys (target, item, location) to compute again.
+    """
+
+    changes: list[Change] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
     redriven_facts: int = 0
     touched_keys: int = 0
+    queued_corrections: int = 0
+
+    def tables(self) -> dict[str, Counter[str]]:
+        """Table -> how many rows were ``added``, ``removed`` and ``changed``; only tables that differ."""
+        found: dict[str, Counter[str]] = {}
+        for change in self.changes:
+            what = "added" if change.old is None else "removed" if change.new is None else "changed"
+            found.setdefault(change.table, Counter())[what] += 1
+        return found
 
 
-def apply(conn: psycopg.Connection, rows: Rows, now: datetime, by: str) -> Applied:
+def apply(conn: psycopg.Connection, rows: Rows, now: datetime, by: str, *, dry_run: bool = False) -> Applied:
     """Check ``rows`` (all tables) and append every table that differs from its current version, in one transaction.
 
-    Returns what was written; an unchanged configuration writes nothing.
+    Waits for a build that runs, and lets none begin meanwhile: facts staged with the old configuration after this
+    looked for them would stay as they are. ``dry_run`` finds the same and writes nothing.
 
     Raises:
         ConfigurationError: the rows contradict each other; nothing was written.
+        RetryableError: a build ran longer than the wait.
     """
     check(rows)
-    with conn.transaction():
-        conn.execute("select pg_advisory_xact_lock(7240002)")
-        versions = {name: version for name in TABLES if (version := _append(conn, name, rows, now, by)) is not None}
-        first_time = conn.execute("select not exists (select from ops.batches)").fetchone() == (True,)
-        if not versions or first_time:
-            return Applied(versions)
-        redriven = _redrive(conn, now, by) if any(name in MAPPING for name in versions) else 0
-        return Applied(versions, redriven, _touch_all_keys(conn, now))
+    with conn.transaction(force_rollback=dry_run):
+        _lock(conn)
+        old = current_rows(conn)
+        changed = changes(old, rows)
+        names = {change.table for change in changed}
+        versions = {
+            name: append(conn, name, rows[name], now, by)
+            for name in TABLES
+            if name in names or not is_applied(conn, name)
+        }
+        applied = _enqueue(conn, old, rows, changed, now, by)
+    return Applied(changed, {} if dry_run else versions, *applied)
 
 
-def _append(conn: psycopg.Connection, name: str, rows: Rows, now: datetime, by: str) -> int | None:
-    columns = list(TABLES[name].columns)
-    values = sorted((tuple(row[column] for column in columns) for row in rows[name]), key=repr)
-    digest = hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).hexdigest()
-    current = conn.execute(
-        "select sha256 from ops.config_versions where kind = %s order by version_id desc limit 1", (name,)
-    ).fetchone()
-    if current == (digest,):
-        return None
-    row = conn.execute(
-        "insert into ops.config_versions (kind, sha256, rows, applied_at, applied_by) "
-        "values (%s, %s, %s, %s, %s) returning version_id",
-        (name, digest, len(values), now, by),
-    ).fetchone()
-    assert row is not None
-    copy = sql.SQL("copy ops.{} ({}) from stdin").format(
-        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, ["version_id", *columns]))
-    )
-    with conn.cursor() as cursor, cursor.copy(copy) as stream:
-        for value in values:
-            stream.write_row((row[0], *value))
-    return int(row[0])
+def _lock(conn: psycopg.Connection) -> None:
+    try:
+        with conn.transaction():
+            conn.execute(f"set local lock_timeout = '{BUILD_WAIT_S}s'".encode())
+            conn.execute("select pg_advisory_xact_lock(%s)", (BUILD_LOCK,))
+            conn.execute("select pg_advisory_xact_lock(%s)", (APPLY_LOCK,))
+    except psycopg.errors.LockNotAvailable:
+        raise RetryableError(
+            f"A build or another apply ran for more than {BUILD_WAIT_S} s.",
+            next_step="Apply again when it is done; ops.batches shows the batch in flight.",
+        ) from None
+    conn.execute("set local lock_timeout to default")
 
 
-def _redrive(conn: psycopg.Connection, now: datetime, by: str) -> int:
-    """Map every fact again: a changed crosswalk may move facts that were understood, not only quarantined ones."""
-    if conn.execute("select to_regclass('staging.stg_facts')").fetchone() == (None,):
-        return 0
-    return conn.execute(
-        "insert into ops.redrives (fact_id, requested_at, requested_by) select fact_id, %s, %s from staging.stg_facts",
-        (now, by),
-    ).rowcount
-
-
-def _touch_all_keys(conn: psycopg.Connection, now: datetime) -> int:
-    if conn.execute("select to_regclass('canonical.balances')").fetchone() == (None,):
-        return 0
-    return conn.execute(
-        """
-        insert into ops.key_triggers (item, location, measure, reason, due_at)
-        select distinct item, location, measure, 'configuration', %s::timestamptz from intermediate.int_dispositions
-        where item is not null and location is not null and measure is not null
-        """,
-        (now,),
-    ).rowcount
+def _enqueue(
+    conn: psycopg.Connection, old: Rows, new: Rows, changed: list[Change], now: datetime, by: str
+) -> tuple[int, int, int]:
+    """Facts, cells and corrections that went to the next batch. Before the first build there is nothing to go."""
+    if not changed or conn.execute("select to_regclass('canonical.balances')").fetchone() == (None,):
+        return 0, 0, 0
+    find_facts(conn, old, new, changed)
+    counts = request_remapping(conn, now, by), touch_cells(conn, now), queue_corrections(conn, old, new, now)
+    conn.execute("drop table config_facts")
+    return counts

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import combinations, pairwise
 
+from syncline.config.globs import can_meet, namespace, specificity
+from syncline.config.spans import bound, overlap
 from syncline.config.tables import TABLES, Row, Rows
 from syncline.errors import ConfigurationError
 
 ANY = "*"
-PATTERN = set("*?[")
 
 
 def check(rows: Rows) -> None:
@@ -18,10 +19,11 @@ def check(rows: Rows) -> None:
     faults = [
         *_repeated_keys(rows),
         *_unknown_names(rows),
+        *_backwards(rows),
         *_overlaps(rows, "item_crosswalk", ("source", "item_ref")),
         *_overlaps(rows, "location_crosswalk", ("source", "location_ref")),
         *_overlaps(rows, "unit_factors", ("item", "uom")),
-        *_rival_primaries(rows),
+        *_rivals(rows),
         *_owning_channels(rows),
     ]
     if faults:
@@ -63,30 +65,49 @@ def _unknown_names(rows: Rows) -> Iterable[str]:
                     yield f"{name}: {column} {value!r} is not defined"
 
 
+def _backwards(rows: Rows) -> Iterable[str]:
+    for name in ("item_crosswalk", "location_crosswalk", "unit_factors", "ownership_rules"):
+        for row in rows[name]:
+            if bound(row["valid_from"]) >= bound(row["valid_to"]):
+                key = tuple(row[column] for column in TABLES[name].key)
+                yield f"{name}: {key} ends at {row['valid_to']}, not after it begins"
+
+
 def _overlaps(rows: Rows, name: str, key: tuple[str, ...]) -> Iterable[str]:
     spans: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows[name]:
         spans[tuple(row[column] for column in key)].append(row)
     for value, group in spans.items():
-        group.sort(key=lambda row: _start(row["valid_from"]))
+        group.sort(key=lambda row: bound(row["valid_from"]))
         for first, second in pairwise(group):
-            if _intersect(first, second):
+            if overlap(first, second):
                 yield f"{name}: {value} has two answers from {second['valid_from']}"
 
 
-def _rival_primaries(rows: Rows) -> Iterable[str]:
-    primaries = [row for row in rows["ownership_rules"] if row["role"] == "primary"]
+def _rivals(rows: Rows) -> Iterable[str]:
+    """Two rules of one level, at one time, for one place and class: two primaries, or two answers for one source.
+
+    Patterns are compared as patterns, not against the locations known today: ``DC*`` and ``*1`` are refused before
+    somebody opens DC1.
+    """
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
-    for row in primaries:
-        groups[(row["measure"], row["location"], row["item_class"])].append(row)
-    for (measure, location, item_class), group in groups.items():
-        for index, first in enumerate(group):
-            for second in group[index + 1 :]:
-                if first["source"] != second["source"] and _intersect(first, second):
-                    yield (
-                        f"ownership_rules: {measure} at {location} class {item_class} has two primaries, "
-                        f"{first['source']} and {second['source']}"
-                    )
+    for row in rows["ownership_rules"]:
+        place = row["location"]
+        groups[(row["measure"], row["item_class"], namespace(place), specificity(place))].append(row)
+    for (measure, item_class, _, _), group in groups.items():
+        for first, second in combinations(group, 2):
+            is_same_source = first["source"] == second["source"]
+            if not is_same_source and not first["role"] == second["role"] == "primary":
+                continue
+            if not overlap(first, second) or not can_meet(first["location"], second["location"]):
+                continue
+            places = " and ".join(dict.fromkeys((first["location"], second["location"])))
+            what = (
+                f"two answers for {first['source']}, {first['role']} and {second['role']}"
+                if is_same_source
+                else f"two primaries, {first['source']} and {second['source']}"
+            )
+            yield f"ownership_rules: {measure} at {places} class {item_class} has {what}"
 
 
 def _owning_channels(rows: Rows) -> Iterable[str]:
@@ -94,17 +115,3 @@ def _owning_channels(rows: Rows) -> Iterable[str]:
     for row in rows["ownership_rules"]:
         if row["source"] in shops and row["role"] != "observer":
             yield f"ownership_rules: channel {row['source']} can only be an observer of stock"
-
-
-def _start(value: str) -> tuple[int, str]:
-    return (0, "") if value == "-infinity" else (1, value)
-
-
-def _end(value: str) -> tuple[int, str]:
-    return (2, "") if value == "infinity" else (1, value)
-
-
-def _intersect(first: Row, second: Row) -> bool:
-    return _start(first["valid_from"]) < _end(second["valid_to"]) and _start(second["valid_from"]) < _end(
-        first["valid_to"]
-    )

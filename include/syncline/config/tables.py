@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,14 @@ def _optional_zone(value: str) -> str | None:
     return _zone(value) if value else None
 
 
+def _utc(instant: datetime) -> str:
+    """One text for one instant, so that texts compare as instants do."""
+    try:
+        return instant.astimezone(UTC).isoformat()
+    except OverflowError:
+        raise ValueError("is no instant of the years 1 to 9999") from None
+
+
 def _instant(default: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if not value:
@@ -74,7 +82,7 @@ def _instant(default: str) -> Callable[[str], str]:
         instant = datetime.fromisoformat(value)
         if instant.tzinfo is None:
             raise ValueError("has no zone (write 2026-05-04T00:00:00Z)")
-        return instant.isoformat()
+        return _utc(instant)
 
     return parse
 

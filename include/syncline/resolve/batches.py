@@ -28,7 +28,8 @@ def open_batch(conn: psycopg.Connection, now: datetime) -> Batch | None:
     """Take everything pending into a new batch, or return the unfinished one; None when there is nothing to do.
 
     Pending are: closed loads no batch has taken, due key triggers, requested re-drives, and queued corrections whose
-    key has no correction open. Safe to repeat: an unfinished batch keeps its loads and its ``as_of``.
+    key has no correction open, or an untried one that a configuration change concerns. Safe to repeat: an unfinished
+    batch keeps its loads and its ``as_of``.
     """
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(%s)", (OPEN_LOCK,))
@@ -76,6 +77,8 @@ def _is_pending(conn: psycopg.Connection, now: datetime) -> bool:
                 select from ops.outbox o
                 where (o.target, o.item, o.location) = (q.target, q.item, q.location)
                   and o.state in ('pending', 'held', 'sent', 'unknown', 'rejected')
+                  -- another limit or channel rule judges also what waits to be sent
+                  and not (q.reason = 'configuration' and o.tries = 0)
               )
             )
         """,
