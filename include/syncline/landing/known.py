@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from syncline.landing.model import Fact
-
 if TYPE_CHECKING:
     import psycopg
+
+    from syncline.landing.copy_text import Row
 
 # Older receipts are not looked up: one index probe for each day would make a poll cost history. A fact that is
 # landed once more is one more receipt of the same fact id; resolve reads the first (semantics §1).
@@ -18,20 +18,22 @@ FIND = """select distinct fact_id, received_at from raw.facts
     where fact_id = any(string_to_array(%s, ',')) and source = %s and received_at between %s and %s"""
 
 
-def known_facts(
-    conn: psycopg.Connection, source: str, received_at: datetime, facts: Iterable[tuple[str, Fact]]
-) -> set[str]:
-    """Ids, of ``facts`` (id, fact), whose receipt now would say nothing new.
+def known_facts(conn: psycopg.Connection, source: str, received_at: datetime, rows: Iterable[Row]) -> set[str]:
+    """Ids, of ``rows``, whose receipt now would say nothing new.
 
     A fact first received before its own recorded time was quarantined as future (semantics §2); its first receipt
     after that time counts, so it is not known yet.
     """
-    recorded = {key: fact.recorded for key, fact in facts}
+    recorded = {row.fact_id: row.fact.recorded for row in rows}
     if not recorded:
         return set()
-    rows = conn.execute(FIND, [",".join(recorded), source, received_at - LOOK_BACK, received_at + LOOK_BACK]).fetchall()
+    found = conn.execute(
+        FIND, [",".join(recorded), source, received_at - LOOK_BACK, received_at + LOOK_BACK]
+    ).fetchall()
     return {
-        key for key, earlier in rows if not _is_future(recorded[key], earlier) or _is_future(recorded[key], received_at)
+        key
+        for key, earlier in found
+        if not _is_future(recorded[key], earlier) or _is_future(recorded[key], received_at)
     }
 
 

@@ -1,4 +1,4 @@
-"""What a load is made of: documents as received, the facts read from them, and their content-derived ids."""
+"""What a load is made of: documents as received and the facts read from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
-ID_HEX_DIGITS = 40  # 160 bits of SHA-256: partners choose the content, so ids must resist collisions on purpose
+ID_HEX_DIGITS = 40  # 160 bits of a cryptographic hash: partners choose the content, so ids must resist collisions
 
 DocumentStatus = Literal["accepted", "partial", "quarantined", "duplicate"]
 
@@ -43,9 +43,6 @@ class Fact(NamedTuple):
     fault_detail: str | None = None
 
 
-_POSITION, _READING_END = Fact._fields.index("position"), Fact._fields.index("reading") + 1
-
-
 def fault(code: str, detail: str, *, line_key: str, position: str, reading: str, is_test: bool = False) -> Fact:
     """A record that could not be read. ``line_key`` must tell it from every other (a digest of the record)."""
     return Fact(
@@ -54,23 +51,11 @@ def fault(code: str, detail: str, *, line_key: str, position: str, reading: str,
     )  # fmt: skip
 
 
-def fact_id(source: str, feed: str, fact: Fact) -> str:
-    """Hash of everything the source said: the same statement received again has the same id.
-
-    Not part of it: ``received_at``, document, position, load and reading.
-    """
-    return _hash((source, feed, *fact[:_POSITION], *fact[_READING_END:]))
-
-
 def document_id(source: str, feed: str, name: str, content_sha256: str) -> str:
     """Hash of where a document came from, its name and its bytes."""
-    return _hash((source, feed, name, content_sha256))
-
-
-def _hash(content: tuple[Any, ...]) -> str:
     # ascii() quotes and escapes every value, so no two contents look alike; unlike repr() it gives the same text on
-    # every Python, whose idea of what is printable grows with Unicode. It is twice as fast as JSON.
-    return sha256(ascii(content).encode()).hexdigest()[:ID_HEX_DIGITS]
+    # every Python, whose idea of what is printable grows with Unicode.
+    return sha256(ascii((source, feed, name, content_sha256)).encode()).hexdigest()[:ID_HEX_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)
