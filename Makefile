@@ -20,8 +20,8 @@ help: ## List these commands
 
 setup: $(READY) ## Virtual environment, locked install, embedded Postgres, migrations, Airflow's database
 
-demo: $(READY) ## A racing day through the whole pipeline, scored against its truth (under 4 minutes)
-	@$(BIN)/syncline demo
+demo: $(READY) ## A racing day through the whole pipeline, scored against its truth (under 4 minutes); SEED= HOURS= FAULTS=
+	@$(BIN)/syncline demo $(if $(SEED),--seed '$(SEED)') $(if $(HOURS),--hours '$(HOURS)') $(if $(FAULTS),--faults '$(FAULTS)')
 
 up: $(READY) ## Run everything until Ctrl-C; prints Airflow's address and login
 	@$(BIN)/syncline up

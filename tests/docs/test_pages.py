@@ -17,6 +17,7 @@ import yaml
 from syncline.cli import command_names
 from syncline.connections import connection
 from syncline.registry import Registry
+from syncline.twin.baselines import BASELINES
 from syncline.twin.score_table import ROWS
 
 ROOT = Path(__file__).parents[2]
@@ -99,6 +100,8 @@ def test_the_measured_table_has_the_rows_of_the_score() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = readme.partition("<!-- demo table -->")[2].partition("<!-- /demo table -->")[0]
     assert re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE) == [label for label, _ in ROWS]
+    names = [cell.strip() for cell in table.strip().splitlines()[0].strip("|").split("|")]
+    assert names == ["", "syncline", *(baseline.name for baseline in BASELINES)]
 
 
 def test_registry_examples_are_accepted(pages: list[Path], fences: Fences) -> None:

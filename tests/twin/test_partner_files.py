@@ -50,7 +50,7 @@ def dropped(tmp_path: Path, faults: Faults, partner: Any = ACME, hours: float = 
     world = World(Day(seed=7, hours=hours), faults)
     files = PartnerFiles(partner, world, tmp_path)
     files.start()
-    world.advance(files.final_ms + 1_000_000)
+    world.advance(world.final_file_ms + 1_000_000)
     return world, tmp_path / "inbox"
 
 
@@ -183,7 +183,7 @@ def test_a_half_written_file_is_completed_or_sent_again(tmp_path: Path, is_claim
     files.start()
     name = "846_ACM-CHI_000002.edi"
     path = tmp_path / "inbox" / name
-    for at_ms in range(world.day.start_ms, files.final_ms, 5_000):
+    for at_ms in range(world.day.start_ms, world.final_file_ms, 5_000):
         world.advance(at_ms)
         if path.exists():
             break

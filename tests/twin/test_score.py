@@ -1,11 +1,11 @@
-"""The score: one code for both integrators, on figures small enough to check by hand."""
+"""The score: one code for every integrator, on figures small enough to check by hand."""
 
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,94 +14,56 @@ from rich.console import Console
 
 from syncline.connections import Connection
 from syncline.errors import PartnerUnavailable
-from syncline.twin.belief import StockKey, Timeline
-from syncline.twin.naive import Arrival, Mapping, replay
+from syncline.twin.baselines import BASELINES
+from syncline.twin.crosswalk import StockKey
+from syncline.twin.drift import DriftMeter
+from syncline.twin.faults import Faults
 from syncline.twin.orders import Attempt
-from syncline.twin.score import Truth, open_corrections, percentile, score_both, score_naive, score_syncline
-from syncline.twin.score_table import fetch_truth, print_table
-from syncline.twin.seeds import write_seeds
+from syncline.twin.replay import Outcome
+from syncline.twin.score import Truth, open_corrections, percentile, score_all, score_baseline, score_syncline
+from syncline.twin.score_table import ROWS, fetch_truth, print_table
 
 ONE = StockKey("SKU-0001", "DC1")  # class A: safety stock 3 in the shop, 12 EA in a case
 START_MS = 1_793_620_800_000
 
 
-def arrival(at_s: int, kind: str, measure: str, quantity: str, **other: Any) -> Arrival:
-    told = Arrival(
-        START_MS + at_s * 1000,
-        at_s,
-        f"f-{at_s}",
-        "dc1_wms",
-        kind,
-        "SKU-0001",
-        "DC1",
-        measure,
-        "EA",
-        quantity,
-        f"T-{at_s}/1",
-    )
-    return replace(told, **other)
-
-
 def truth(on_hand: int, attempts: list[Attempt] | None = None, **other: Any) -> Truth:
-    return replace(Truth({ONE: on_hand}, attempts or [], {}, {ONE: 40}, {ONE: 50}, {ONE: on_hand}, [], 10.0), **other)
+    return replace(Truth({ONE: on_hand}, attempts or [], {}, {ONE: on_hand}, 0, [], [], 10.0), **other)
 
 
-@pytest.fixture
-def mapping(tmp_path: Path) -> Mapping:
-    write_seeds(tmp_path)
-    return Mapping(tmp_path)
+def test_drift_is_units_times_time_inside_the_day() -> None:
+    """Off by 10 for 1 h, right for 1 h, off by 3 for half an hour; what lies outside the day does not count."""
+    hour_ms = 3_600_000
+    meter = DriftMeter(START_MS, START_MS + 4 * hour_ms)
+    meter.set_shown(ONE, START_MS - hour_ms, 50)
+    meter.set_truth(ONE, START_MS, 60)
+    meter.set_shown(ONE, START_MS + hour_ms, 60)
+    meter.set_truth(ONE, START_MS + 2 * hour_ms, 57)
+    meter.set_shown(ONE, START_MS + 5 * hour_ms // 2, 57)
+    meter.set_shown(ONE, START_MS + 9 * hour_ms, 0)
+    assert meter.unit_ms() == 10 * hour_ms + 3 * hour_ms // 2
+    assert meter.unit_ms() == 10 * hour_ms + 3 * hour_ms // 2
 
 
-def test_a_timeline_answers_at_and_since() -> None:
-    belief = Timeline()
-    belief.set(ONE, 10, 5)
-    belief.set(ONE, 20, 7)
-    assert [belief.at(ONE, at) for at in (9, 10, 19, 20, 99)] == [0, 5, 5, 7, 7]
-    assert belief.changed_ms(ONE, 19) == 10
-    assert belief.last(StockKey("SKU-0002", "DC1")) == 0
-    with pytest.raises(ValueError, match="comes after"):
-        belief.set(ONE, 19, 1)
-
-
-def test_the_baseline_adds_overwrites_and_doubles(mapping: Mapping) -> None:
-    acme = {"source": "acme_3pl", "item_ref": "A-10001", "location_ref": "ACM-CHI"}
-    told = [
-        arrival(1, "balance", "on_hand", "100"),
-        arrival(2, "movement", "on_hand", "-5"),
-        arrival(3, "movement", "on_hand", "-5", event_key="T-2/1"),  # a retry
-        arrival(4, "movement", "on_hand", "2", uom="CA"),
-        arrival(5, "movement", "allocated", "4"),
-        arrival(6, "movement", "on_hand", "3", item_ref="ALT-0001"),
-        arrival(7, "movement", "on_hand", "12x"),
-    ]
-    naive = replay(told, mapping, {ONE: 50}, {ONE: 40})
-    assert naive.erp.last(ONE) == 100 - 5 - 5 + 24
-    assert naive.shop.last(ONE) == 114 - 4 - 3
-    assert naive.double_posts == 1
-    stale = replay([*told, arrival(8, "balance", "17", "100", **acme)], mapping, {ONE: 50}, {ONE: 40})
-    assert stale.erp.last(ONE) == 100
-
-
-def test_a_fact_our_overlap_asked_for_again_is_not_held_against_the_baseline(mapping: Mapping) -> None:
-    first = arrival(1, "movement", "on_hand", "-5")
-    told = [first, replace(first, at_ms=first.at_ms + 1000, load_id=2)]
-    naive = replay(told, mapping, {ONE: 50}, {ONE: 40})
-    assert (naive.erp.last(ONE), naive.double_posts) == (45, 0)
-
-
-def test_the_baselines_figures(mapping: Mapping) -> None:
-    told = [arrival(1, "balance", "on_hand", "10"), arrival(2, "movement", "on_hand", "-5", event_key="x"),
-            arrival(3, "movement", "on_hand", "-5", event_key="x"), arrival(60, "balance", "on_hand", "9")]  # fmt: skip
+def test_a_baselines_figures() -> None:
     attempts = [
-        Attempt(START_MS, "SKU-0001", "DC1", 4, 40, 2, 4),  # shows the opening 40, truly 2 left: 2 oversold
-        Attempt(START_MS + 61_000, "SKU-0001", "DC1", 5, 9, 5, 5),  # shows 9-3 = 6: 5 of 5
-        Attempt(START_MS + 62_000, "SKU-0001", "DC1", 5, 4, 0, 0),  # 6 less the 5 just sold: 1 oversold
+        Attempt(START_MS, "SKU-0001", "DC1", 4, 40, 2, 4, "a"),  # shown 40, truly 2 left: 2 oversold
+        Attempt(START_MS + 61_000, "SKU-0001", "DC1", 5, 9, 5, 5, "b"),  # shown 6: 5 of 5
+        Attempt(START_MS + 62_000, "SKU-0001", "DC1", 5, 4, 0, 0, "c"),  # shown 1: 1 oversold
     ]
-    score = score_naive(told, truth(5, attempts), mapping)
+    outcome = Outcome("it", {ONE: 9}, set(), [40, 6, 1], 1, 7_199_999)
+    score = score_baseline(outcome, truth(5, attempts))
     assert (score.wrong_balances, score.wrong_unflagged, score.drift_units) == (1, 1, 4)
-    assert (score.erp_wrong, score.erp_drift_units) == (1, 4)
-    assert (score.oversold_units, score.double_posts, score.lock_failures) == (3, 1, None)
+    assert (score.erp_wrong, score.erp_drift_units, score.drift_unit_hours) == (1, 4, 1)
+    assert (score.oversold_units, score.double_posts, score.lock_failures, score.latency_events) == (3, 1, None, None)
     assert score.wrong_keys == ["SKU-0001@DC1 unflagged"]
+    flagged = score_baseline(replace(outcome, flagged={ONE}), truth(5, attempts))
+    assert (flagged.wrong_balances, flagged.wrong_unflagged) == (1, 0)
+
+
+def test_an_outcome_survives_the_wire() -> None:
+    outcome = Outcome("it", {ONE: 9}, {ONE}, [40, 6, 1], 1, 7_199_999)
+    assert Outcome.from_json(json.loads(json.dumps(outcome.as_json()))) == outcome
 
 
 def test_percentiles_are_nearest_rank() -> None:
@@ -192,34 +154,36 @@ def test_a_reference_posted_twice_is_a_double_post(resolved: psycopg.Connection)
     assert score.double_posts == 1
 
 
-def test_both_columns_and_what_is_open_are_printed(resolved: psycopg.Connection, tmp_path: Path) -> None:
+def test_every_column_and_what_is_open_are_printed(resolved: psycopg.Connection) -> None:
     resolved.execute(
         "insert into ops.outbox select 'held-1', target, item, 'DC2', 9, 1, kind, 1, 1, 1, null, 'held', 'conflict',"
         " batch_id, 0, null, null, null, created_at, changed_at, null from ops.outbox limit 1"
     )
-    write_seeds(tmp_path)
-    scores = score_both(resolved, truth(45), tmp_path)
-    assert [score.name for score in scores] == ["syncline", "latest arrival wins"]
+    baselines = [Outcome(kind.name, {ONE: 45}, set(), [], 0, 0) for kind in BASELINES]
+    scores = score_all(resolved, truth(45, baselines=baselines))
+    assert [score.name for score in scores] == ["syncline", *(kind.name for kind in BASELINES)]
     status = {"events": {"DC1": 2}, "orders": 3, "phase": "quiet", "now": "x", "faults": {"late": 4}}
     console = Console(record=True, width=110, file=io.StringIO())
     print_table(scores, open_corrections(resolved), status, console)
     text = console.export_text()
-    assert "latest arrival wins" in text
+    assert all(label in text for label, _ in ROWS if "p50" not in label and "p95" not in label)
     assert "open: erp SKU-0001 at DC2: held conflict" in text
     assert "late 4" in text
 
 
-def test_the_truth_of_a_running_twin_can_be_scored(serve: Any, warehouse: psycopg.Connection, tmp_path: Path) -> None:
-    served = serve(at_minutes=100)
+def test_the_truth_of_a_running_twin_can_be_scored(serve: Any, warehouse: psycopg.Connection) -> None:
+    served = serve(Faults(), at_minutes=100)
     api = served.api("twin")
     api_port = int(api.url.rsplit(":", 1)[1])
     token = served.twin.serving.tokens["twin"]
-    value = fetch_truth(Connection("twin", "http", host="127.0.0.1", port=api_port, password=token))
-    parsed = Truth.from_json(value)
-    assert len(parsed.on_hand) == len(parsed.erp) == len(parsed.erp_opening) == len(parsed.shop_opening) == 240
-    assert parsed.attempts == served.twin.serving.world.orders.attempts
-    write_seeds(tmp_path)
-    untouched = score_naive([], parsed, Mapping(tmp_path))
-    assert untouched.wrong_balances > 100
+    connection = Connection("twin", "http", host="127.0.0.1", port=api_port, password=token)
+    parsed = Truth.from_json(fetch_truth(connection))
+    world = served.twin.serving.world
+    assert len(parsed.on_hand) == len(parsed.erp) == 240
+    assert parsed.attempts == world.orders.attempts
+    assert [outcome.name for outcome in parsed.baselines] == [kind.name for kind in BASELINES]
+    naive, recipe = parsed.baselines[0], parsed.baselines[-1]
+    assert naive.drift_unit_ms > recipe.drift_unit_ms
+    assert score_baseline(naive, parsed).wrong_balances > score_baseline(recipe, parsed).wrong_balances
     with pytest.raises(PartnerUnavailable, match="truth"):
         fetch_truth(Connection("twin", "http", host="127.0.0.1", port=api_port, password="wrong"))

@@ -1,8 +1,7 @@
-"""``syncline twin serve`` as a process, and who may import the twin."""
+"""``syncline twin serve`` as a process."""
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import signal
@@ -15,9 +14,6 @@ import requests
 
 from syncline.clock import clock_from_env
 from syncline.twin.env_file import read_env
-
-PACKAGE = Path(__file__).parents[2] / "include" / "syncline"
-MAY_IMPORT_THE_TWIN = {"twin", "cli", "runtime"}
 
 
 def test_serve_says_ready_writes_a_private_file_and_stops_on_a_signal(erp_dsn: str, tmp_path: Path) -> None:
@@ -82,15 +78,3 @@ def test_serve_without_postgres_is_one_clear_line(tmp_path: Path) -> None:
     assert "secret-word" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert time.monotonic() - begin < 20
-
-
-def test_no_part_of_the_product_imports_the_twin() -> None:
-    guilty = []
-    for path in PACKAGE.rglob("*.py"):
-        if path.relative_to(PACKAGE).parts[0] in MAY_IMPORT_THE_TWIN:
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            guilty += [str(path) for name in names if name.startswith("syncline.twin")]
-    assert guilty == []

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from syncline.errors import ConfigurationError
 from syncline.sources.wms_api.contract import breach
 from syncline.twin.faults import Faults
 from syncline.twin.ledger import Key
@@ -194,14 +193,3 @@ def test_the_shop_decides_what_customers_get() -> None:
     there = [attempt for attempt in world.orders.attempts if attempt.location == "DC1"]
     assert all(attempt.taken == attempt.asked for attempt in there)
     assert sum(max(0, attempt.taken - attempt.sellable) for attempt in there) > 0
-
-
-@pytest.mark.parametrize("text", ["default,late=2", "default,nonsense=0.1", "none,late=x", "some", "default,late"])
-def test_wrong_fault_settings_are_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError):
-        Faults.from_text(text)
-
-
-def test_fault_settings_by_text() -> None:
-    assert Faults.from_text("none,late=0.5,late_max_s=90") == Faults.none(late=0.5, late_max_s=90)
-    assert Faults.from_text("default") == Faults()

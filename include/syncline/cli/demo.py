@@ -6,6 +6,7 @@ equals canonical in the ERP and the shop.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,7 +29,10 @@ def demo(
     seed: Annotated[int, typer.Option(help="Of the simulated day: same seed, same day.")] = 7,
     hours: Annotated[float, typer.Option(help="Virtual hours of business.", min=0.1, max=24)] = 4.0,
     rate: Annotated[float, typer.Option(help="Virtual seconds in a real second.", min=1, max=3600)] = 120.0,
-    faults: Annotated[str, typer.Option(help="none | default, then ,name=rate …")] = "default",
+    faults: Annotated[
+        str,
+        typer.Option(help="none | default, then ,name=rate …; or a file (see: syncline twin faults)"),
+    ] = "default",
     port: Annotated[int, typer.Option(help="Of Airflow's UI; 0 is any free one.", min=0, max=65535)] = 0,
 ) -> None:
     """Run a racing day and score it."""
@@ -39,8 +43,12 @@ def demo(
     from syncline.runtime import demo as day_demo
     from syncline.runtime import partners, world
     from syncline.runtime.credentials import ADMIN
+    from syncline.twin.fault_settings import read_faults
     from syncline.warehouse.connect import connect_dsn
 
+    read_faults(faults)  # a typing error is told before anything starts
+    if Path(faults).is_file():
+        faults = str(Path(faults).resolve())  # the twin is a child, perhaps with another working folder
     console = Console()
     started = time.monotonic()
 

@@ -19,6 +19,8 @@ app = typer.Typer(
     help="The digital twin: a simulated network with real servers and a known truth.", no_args_is_help=True
 )
 
+FAULTS_HELP = "none | default, then ,name=rate …; or a .yml, .json or .toml file (see: syncline twin faults)"
+
 
 @app.command()
 def seeds(folder: Annotated[Path | None, typer.Option(help="Default: the dbt project's seeds.")] = None) -> None:
@@ -42,21 +44,21 @@ def serve(
     port: Annotated[int, typer.Option(help="HTTP port; 0 is a free one.")] = 0,
     sftp_port: int = 0,
     files: Annotated[Path | None, typer.Option(help="Folder for the partners' roots.")] = None,
-    faults: Annotated[str, typer.Option(help="none | default, then ,name=rate …")] = "default",
+    faults: Annotated[str, typer.Option(help=FAULTS_HELP)] = "default",
     truth_file: Annotated[Path | None, typer.Option(help="Write the truth here when stopping.")] = None,
 ) -> None:
     """Serve WMS, ERP, shop and SFTP until SIGTERM or Ctrl-C; prints one line when ready."""
     import time
 
     from syncline.clock import Clock
-    from syncline.twin.faults import Faults
+    from syncline.twin.fault_settings import read_faults
     from syncline.twin.schedule import Day
     from syncline.twin.server import Settings
 
     day = Day(seed=seed, start=datetime.fromisoformat(start), hours=hours, events_per_hour=events_per_hour)
     clock = Clock(day.start, time.time() + lead_s, rate)
     where = files or state_home() / "twin"
-    settings = Settings(dsn, day, Faults.from_text(faults), clock, where, port, sftp_port)
+    settings = Settings(dsn, day, read_faults(faults), clock, where, port, sftp_port)
     asyncio.run(_serve(settings, env_file, truth_file))
 
 
@@ -66,22 +68,21 @@ def score(
         str | None, typer.Option(help="Warehouse, a role that reads raw, ops and canonical; default: the owner's.")
     ] = None,
     truth_file: Annotated[Path | None, typer.Option(help="Default: ask the running twin.")] = None,
-    folder: Annotated[Path | None, typer.Option("--seeds", help="Default: the dbt project's seeds.")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Compare Syncline with latest-arrival-wins against the truth."""
+    """Measure Syncline and the baselines against the truth."""
     import dataclasses
     import json
 
     import psycopg
 
     from syncline.connections import connection
-    from syncline.twin.score import Truth, open_corrections, score_both
+    from syncline.twin.score import Truth, open_corrections, score_all
     from syncline.twin.score_table import fetch_truth, print_table
 
     value = json.loads(truth_file.read_text(encoding="utf-8")) if truth_file else fetch_truth(connection("twin"))
     with psycopg.connect(dsn or connection("warehouse_owner").postgres_dsn(), autocommit=True) as conn:
-        scores = score_both(conn, Truth.from_json(value), folder or project_root() / "dbt_project" / "seeds")
+        scores = score_all(conn, Truth.from_json(value))
         held = open_corrections(conn)
     if as_json:
         rows = {
@@ -91,6 +92,50 @@ def score(
         typer.echo(json.dumps(rows, indent=2))
     else:
         print_table(scores, held, value["status"])
+
+
+@app.command()
+def compare(
+    seed: Annotated[list[int] | None, typer.Option(help="Of a simulated day; may be given again. Default 7.")] = None,
+    hours: Annotated[float, typer.Option(help="Virtual hours of business.")] = 4.0,
+    events_per_hour: int = 400,
+    faults: Annotated[str, typer.Option(help=FAULTS_HELP)] = "default",
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Measure the baselines alone, without servers: the same seed and faults give the same figures."""
+    import dataclasses
+    import json
+
+    from syncline.twin.compare import compare as compare_baselines
+    from syncline.twin.fault_settings import read_faults
+    from syncline.twin.schedule import Day
+    from syncline.twin.score_table import print_table
+
+    named, found = read_faults(faults), []
+    for each in seed or [7]:
+        comparison = compare_baselines(Day(seed=each, hours=hours, events_per_hour=events_per_hour), named)
+        found.append(dataclasses.asdict(comparison))
+        if not as_json:
+            typer.echo(f"seed {each}")
+            print_table(comparison.scores, [], comparison.status)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+
+
+@app.command("faults")
+def list_faults(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """List the faults that can be named, their defaults and what they do."""
+    import json
+
+    from syncline.twin.faults import known
+
+    if as_json:
+        rows = {name: {"default": default, "meaning": meaning} for name, (default, meaning) in known().items()}
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    width = max(map(len, known()))
+    for name, (default, meaning) in known().items():
+        typer.echo(f"{name:<{width}}  {default:>5}  {meaning}")
 
 
 async def _serve(settings: Settings, path: Path, truth_file: Path | None) -> None:

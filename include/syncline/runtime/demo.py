@@ -12,13 +12,12 @@ import psycopg
 
 from syncline.clock import Clock, clock_from_env
 from syncline.errors import SynclineError
-from syncline.home import project_root
 from syncline.registry import load_registry
 from syncline.runtime.agreement import Agreement, compare
 from syncline.runtime.partners import Partners
 from syncline.runtime.progress import Progress, behind, pending, progress
 from syncline.runtime.world import World
-from syncline.twin.score import Score, Truth, score_both
+from syncline.twin.score import Score, Truth, score_all
 
 LOOK_S = 1.0
 DRAIN_S = 120.0
@@ -82,9 +81,9 @@ def _is_drained(conn: psycopg.Connection, clock: Clock, since: datetime) -> bool
 
 
 def judge(conn: psycopg.Connection, twin: Partners) -> Verdict:
-    """Score both integrators and compare the targets' books with canonical."""
+    """Score Syncline and the baselines and compare the targets' books with canonical."""
     truth = twin.truth()
-    scores = score_both(conn, Truth.from_json(truth), project_root() / "dbt_project" / "seeds")
+    scores = score_all(conn, Truth.from_json(truth))
     agreement = compare(conn, truth)
     ours = scores[0]
     reasons = []
@@ -96,6 +95,6 @@ def judge(conn: psycopg.Connection, twin: Partners) -> Verdict:
         reasons.append(f"{len(agreement.wrong)} keys of ERP or shop differ from canonical and are not held")
     if agreement.held_share > HELD_SHARE_MAX:
         reasons.append(f"{len(agreement.held)} of {agreement.keys} keys are held, more than {HELD_SHARE_MAX:.0%}")
-    if ours.latency_events == 0:
+    if not ours.latency_events:
         reasons.append("no event reached the ERP")
     return Verdict(scores, agreement, truth["status"], reasons)

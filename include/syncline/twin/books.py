@@ -41,7 +41,7 @@ class Books:
                 faults,
                 count,
                 day.stream(f"late/{site.location}"),
-                day.stream(f"answers/{site.location}"),
+                day.stream(f"listing/{site.location}"),
             )
             for site in SITES
             if site.wms

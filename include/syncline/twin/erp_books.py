@@ -105,12 +105,16 @@ class ErpBooks:
             ).fetchall()
 
     def state(self) -> dict[str, Any]:
-        """Balances, our adjustments as (reference, changed_ms), and lock failures by (whose, sqlstate)."""
+        """Balances, our adjustments as (reference, changed_ms), lock failures by (whose, sqlstate), and every change
+        as (changed_ms, item, location, quantity_after)."""
         with psycopg.connect(self._dsn) as conn:
             return {
                 "balances": conn.execute("select item, location, quantity from erp.balances order by 1, 2").fetchall(),
                 "adjustments": conn.execute(
                     "select reference, changed_ms from erp.changes where kind = 'adjustment' order by position"
+                ).fetchall(),
+                "history": conn.execute(
+                    "select changed_ms, item, location, quantity_after from erp.changes order by position"
                 ).fetchall(),
                 "lock_failures": conn.execute(
                     "select whose, sqlstate, count(*) from erp.lock_failures group by 1, 2 order by 1, 2"

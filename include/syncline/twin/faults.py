@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
+from math import isfinite
+from typing import Any
 
 from syncline.errors import ConfigurationError
+
+
+def _fault(default: float, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
 
 
 @dataclass(frozen=True)
@@ -17,50 +23,43 @@ class Faults:
     """
 
     # Events of a WMS -------------------------------------------------------------------------------------------
-    duplicate: float = 0.03  # an event listed twice in one page
-    late: float = 0.05  # an event becomes visible behind the cursor ...
-    late_max_s: int = 240  # ... never later than this; a puller overlaps by more
-    retry: float = 0.05  # told again: same transaction id, new event id and sequence
-    retry_delay_min_s: int = 60
-    retry_delay_max_s: int = 600
-    # Contract breaks; off by default. ``broken_record`` and ``unknown_type`` are followed by the right record.
-    broken_record: float = 0.0
-    unknown_type: float = 0.0
-    unknown_sku: float = 0.0  # a real movement under a code that no crosswalk knows: lost until somebody teaches it
-    key_conflict: float = 0.0  # a retry that states another quantity
+    duplicate: float = _fault(0.03, "an event is listed twice in a page")
+    late: float = _fault(0.05, "an event becomes visible behind the cursor")
+    late_max_s: int = _fault(240, "a late event is late by at most this; a source's overlap_s must be above it")
+    retry: float = _fault(0.05, "told again: same transaction id, new event id and sequence")
+    retry_delay_min_s: int = _fault(60, "a retry comes at least this much later")
+    retry_delay_max_s: int = _fault(600, "a retry comes at most this much later")
+    # Contract breaks, off by default
+    broken_record: float = _fault(0.0, "a record whose quantity is no number, then the right one")
+    unknown_type: float = _fault(0.0, "a record of an unknown type, then the right one")
+    unknown_sku: float = _fault(0.0, "a real movement under a code no crosswalk knows: lost until somebody teaches it")
+    key_conflict: float = _fault(0.0, "a retry that states another quantity")
     # Answers over HTTP -----------------------------------------------------------------------------------------
-    lost_request: float = 0.01  # connection closed, nothing executed
-    lost_answer: float = 0.01  # executed, connection closed without an answer
-    server_error: float = 0.01  # 503, nothing executed
-    error_after: float = 0.005  # 500, although executed
-    throttled: float = 0.01  # 429 with Retry-After, nothing executed
-    cut_body: float = 0.01  # executed; the body ends before its Content-Length
-    drip: float = 0.03  # the body arrives in pieces over ``drip_real_s``
-    drip_real_s: float = 0.6
-    retry_after_real_s: int = 1
+    lost_request: float = _fault(0.01, "connection closed, nothing executed")
+    lost_answer: float = _fault(0.01, "executed, connection closed without an answer")
+    server_error: float = _fault(0.01, "503, nothing executed")
+    error_after: float = _fault(0.005, "500, although executed")
+    throttled: float = _fault(0.01, "429 with Retry-After, nothing executed")
+    cut_body: float = _fault(0.01, "executed; the body ends before its Content-Length")
+    drip: float = _fault(0.03, "the body arrives in pieces")
+    drip_real_s: float = _fault(0.6, "a dripping body takes this long")
+    retry_after_real_s: int = _fault(1, "Retry-After of a 429")
     # Files of a partner ----------------------------------------------------------------------------------------
-    stale_file: float = 0.35  # as-of hours old, for partners that do that
-    date_only: float = 0.25  # as-of without a time, for the same partners
-    file_twice: float = 0.25  # the same bytes again, later: a partner that runs an old job anew
-    half_written: float = 0.10  # the final name appears before the content is complete
-    half_written_s: int = 480
-    junk_file: float = 0.05
-    empty_file: float = 0.05
+    stale_file: float = _fault(0.35, "as-of hours old; only of the hybrid site's partner")
+    date_only: float = _fault(0.25, "as-of without a time; only of the hybrid site's partner")
+    file_twice: float = _fault(0.25, "the same bytes again under another name, later")
+    half_written: float = _fault(0.10, "the final name appears before the content is complete")
+    half_written_s: int = _fault(480, "a half-written file is complete after this")
+    junk_file: float = _fault(0.05, "random bytes beside the right file")
+    empty_file: float = _fault(0.05, "an empty file beside the right one")
     # Jobs of the ERP itself ------------------------------------------------------------------------------------
-    row_lock_jobs_per_min: float = 10.0  # real minutes; each one locks rows that our adjustments want
-    row_lock: float = 0.15  # a job starts on the rows of the very document we post, in the opposite order
-    row_lock_hold_real_s: float = 1.5
+    row_lock_jobs_per_min: float = _fault(10.0, "jobs in a real minute that lock rows our adjustments want")
+    row_lock: float = _fault(0.15, "a job locks the rows of the document being posted, in the opposite order")
+    row_lock_hold_real_s: float = _fault(1.5, "a job holds its rows this long")
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value = getattr(self, each.name)
-            bounded = not each.name.endswith(("_s", "_per_min"))
-            if value < 0 or (bounded and value > 1):
-                raise ConfigurationError(
-                    f"Fault {each.name} is {value}.",
-                    next_step="Rates are between 0 and 1, durations are not negative.",
-                    fault=each.name,
-                )
+            _check(each.name, getattr(self, each.name))
         if self.retry_delay_min_s > self.retry_delay_max_s:
             raise ConfigurationError(
                 f"retry_delay_min_s {self.retry_delay_min_s} is above retry_delay_max_s {self.retry_delay_max_s}.",
@@ -69,34 +68,38 @@ class Faults:
 
     @classmethod
     def none(cls, **rates: float) -> Faults:
-        """No fault but those named."""
-        quiet = {each.name: 0.0 for each in fields(cls) if not each.name.endswith("_s")}
+        """No fault but those named; durations keep their defaults."""
+        quiet = {name: 0.0 for name in known() if not name.endswith("_s")}
         return cls(**{**quiet, **rates})  # type: ignore[arg-type]
 
-    @classmethod
-    def from_text(cls, text: str) -> Faults:
-        """``none``, ``default`` or ``default,late=0.2,late_max_s=100``.
 
-        Raises:
-            ConfigurationError: an unknown fault or an unreadable number.
-        """
-        first, _, rest = text.partition(",")
-        named: dict[str, float] = {}
-        known = {each.name for each in fields(cls)}
-        for part in filter(None, rest.split(",")):
-            name, _, value = part.partition("=")
-            try:
-                named[name] = int(value) if name.endswith("_s") and not name.endswith("_real_s") else float(value)
-            except ValueError:
-                named[name] = -1.0
-            if name not in known or named[name] < 0:
-                raise ConfigurationError(
-                    f"Fault {part!r} is not understood.",
-                    next_step=f"Write name=rate; names: {', '.join(sorted(known))}.",
-                )
-        if first not in ("none", "default"):
-            raise ConfigurationError(f"Faults start with {first!r}.", next_step="Start with none or default.")
-        return cls.none(**named) if first == "none" else cls(**named)  # type: ignore[arg-type]
+def known() -> dict[str, tuple[float, str]]:
+    """Every name with its default and its meaning, in the order of the class."""
+    return {
+        each.name: (each.default, each.metadata["meaning"]) for each in fields(Faults) if each.default is not MISSING
+    }
+
+
+def is_rate(name: str) -> bool:
+    """A probability; the others are durations and a number per minute."""
+    return not name.endswith(("_s", "_per_min"))
+
+
+def _check(name: str, value: Any) -> None:
+    whole = name.endswith("_s") and not name.endswith("_real_s")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int if whole else (int, float))
+        or not isfinite(value)
+        or value < 0
+        or (is_rate(name) and value > 1)
+    ):
+        raise ConfigurationError(
+            f"Fault {name} is {value!r}.",
+            next_step="Rates are numbers from 0 to 1, durations are not negative, those in virtual seconds whole;"
+            " `syncline twin faults` lists them.",
+            fault=name,
+        )
 
 
 @dataclass

@@ -32,6 +32,7 @@ class Attempt:
     shown: int
     sellable: int
     taken: int
+    order_line: str
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Orders:
             order_line = f"O-{self._orders:06d}/{number}"
             shown, sellable = self._shop.available(item, location), self.sellable(location, item)
             taken = self._shop.take(item, location, asked, order_line, at_ms)
-            self.attempts.append(Attempt(at_ms, item, location, asked, shown, sellable, taken))
+            self.attempts.append(Attempt(at_ms, item, location, asked, shown, sellable, taken, order_line))
             if taken:
                 self._in_flight[location, item] += taken
                 lines.append(OrderLine(order_line, item, taken))

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from syncline.twin import x12_846
+from syncline.twin.deliveries import Delivery
 from syncline.twin.ledger import Key
 from syncline.twin.x12_846 import Advice
 
@@ -39,13 +40,7 @@ class PartnerFiles:
         schedule.at(day.start_ms, lambda now_ms: self._send(self._advice(now_ms, now_ms, has_time=True)))
         for cut_ms in range(day.start_ms + self._partner.every_s * 1000, day.end_ms, self._partner.every_s * 1000):
             schedule.at(cut_ms, self._cut)
-        schedule.at(self.final_ms, lambda now_ms: self._send(self._advice(now_ms, now_ms, has_time=True)))
-
-    @property
-    def final_ms(self) -> int:
-        """After the last posting by more than any clock skew, so that the last file is provably the newest word."""
-        day = self._world.day
-        return day.end_ms + (day.grace_s + self._world.faults.late_max_s + 240) * 1000
+        schedule.at(self._world.final_file_ms, lambda now_ms: self._send(self._advice(now_ms, now_ms, has_time=True)))
 
     def _cut(self, at_ms: int) -> None:
         faults, has_time, as_of_ms = self._world.faults, True, at_ms
@@ -87,6 +82,7 @@ class PartnerFiles:
             half = content[: len(content) * self._rng.randint(20, 90) // 100]
             # Straight to the final name, the tmp-and-rename left out: who claims it now has half a file.
             (self._root / "inbox" / name).write_bytes(half)
+            self._note(name, half)
             count.add("half_written")
             schedule.at(at_ms + faults.half_written_s * 1000, lambda _: self._complete(name, half, content))
         else:
@@ -95,7 +91,7 @@ class PartnerFiles:
             count.add("file_twice")
             # Never the newest word, and at the latest shortly after the last file, so that a day ends.
             again_ms = at_ms + self._rng.randint(*SEND_AGAIN_AFTER_S) * 1000
-            again_ms = max(at_ms + faults.half_written_s * 1000, min(again_ms, self.final_ms)) + 60_000
+            again_ms = max(at_ms + faults.half_written_s * 1000, min(again_ms, self._world.final_file_ms)) + 60_000
             schedule.at(again_ms, lambda _: self._put(f"again_{name}", content))
 
     def _complete(self, name: str, half: bytes, content: bytes) -> None:
@@ -104,6 +100,7 @@ class PartnerFiles:
             with (self._root / "inbox" / name).open("r+b") as stream:
                 stream.seek(len(half))
                 stream.write(content[len(half) :])
+            self._note(name, content)
         except FileNotFoundError:
             self._put(f"retry_{name}", content)
 
@@ -111,3 +108,8 @@ class PartnerFiles:
         inbox = self._root / "inbox"
         (inbox / f"{name}.tmp").write_bytes(content)
         (inbox / f"{name}.tmp").rename(inbox / name)
+        self._note(name, content)
+
+    def _note(self, name: str, content: bytes) -> None:
+        """Remember what stands in the inbox from now on under its final name."""
+        self._world.files.append(Delivery(self._world.schedule.now_ms, self._partner.source, name, content))

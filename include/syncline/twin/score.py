@@ -1,33 +1,38 @@
-"""Measure two integrators on the same day with the same code: Syncline, and latest-arrival-wins."""
+"""Measure every integrator on the same day with the same code: Syncline beside the baselines."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from syncline.twin import score_sql
-from syncline.twin.belief import StockKey
-from syncline.twin.naive import Arrival, Mapping, replay
+from syncline.twin.crosswalk import StockKey
 from syncline.twin.orders import Attempt
+from syncline.twin.replay import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping as Table
-    from pathlib import Path
+    from collections.abc import Mapping
 
     import psycopg
+
+HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
 class Score:
-    """Figures of one integrator. Units are base units, latencies real seconds; None where it does not apply."""
+    """Figures of one integrator. Units are base units, latencies real seconds; None where it does not apply.
+
+    ``drift_unit_hours``: units that the ERP's number was off, times the hours of business that it was, over all keys.
+    """
 
     name: str
     keys: int
     wrong_balances: int
     wrong_unflagged: int
     drift_units: int
+    drift_unit_hours: int
     erp_wrong: int
     erp_drift_units: int
     oversold_units: int
@@ -35,7 +40,7 @@ class Score:
     lock_failures: int | None
     latency_p50_s: float | None
     latency_p95_s: float | None
-    latency_events: int
+    latency_events: int | None
     wrong_keys: list[str] = field(default_factory=list)
 
 
@@ -51,15 +56,21 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What the twin's ``/twin/v1/truth`` answers, typed."""
+class DayEnd:
+    """What was true: stock at the end, and every attempt to buy."""
 
     on_hand: dict[StockKey, int]
     attempts: list[Attempt]
+
+
+@dataclass(frozen=True)
+class Truth(DayEnd):
+    """What the twin's ``/twin/v1/truth`` answers, typed."""
+
     visible_ms: dict[str, int]
-    shop_opening: dict[StockKey, int]
-    erp_opening: dict[StockKey, int]
     erp: dict[StockKey, int]
+    erp_drift_unit_ms: int
+    baselines: list[Outcome]
     adjustments: list[tuple[str, int]]  # reference, changed_ms
     rate: float
 
@@ -70,18 +81,17 @@ class Truth:
             {StockKey(item, loc): qty for loc, item, measure, qty in value["balances"] if measure == "on_hand"},
             [Attempt(*row) for row in value["attempts"]],
             value["visible"],
-            {StockKey(item, location): quantity for item, location, quantity in value["shop_opening"]},
-            {StockKey(item, location): quantity for item, location, quantity in value["erp_opening"]},
             {StockKey(item, location): quantity for item, location, quantity in erp["balances"]},
+            erp["drift_unit_ms"],
+            [Outcome.from_json(outcome) for outcome in value["baselines"]],
             [(reference, changed_ms) for reference, changed_ms in erp["adjustments"]],
             value["rate"],
         )
 
 
-def score_both(conn: psycopg.Connection[Any], truth: Truth, seeds: Path) -> list[Score]:
-    """Syncline's score and the baseline's, in this order; ``conn`` may read raw, ops, intermediate and canonical."""
-    arrivals = [Arrival(*row) for row in conn.execute(score_sql.ARRIVALS)]
-    return [score_syncline(conn, truth), score_naive(arrivals, truth, Mapping(seeds))]
+def score_all(conn: psycopg.Connection[Any], truth: Truth) -> list[Score]:
+    """Syncline's score first, then the baselines'; ``conn`` may read raw, ops, intermediate and canonical."""
+    return [score_syncline(conn, truth), *(score_baseline(outcome, truth) for outcome in truth.baselines)]
 
 
 def open_corrections(conn: psycopg.Connection[Any]) -> list[Held]:
@@ -103,26 +113,17 @@ def score_syncline(conn: psycopg.Connection[Any], truth: Truth) -> Score:
     return _score(
         "syncline", truth, believed, flagged, truth.erp, [try_.shown for try_ in truth.attempts],
         double_posts=sum(times - 1 for times in references.values()),
+        drift_unit_ms=truth.erp_drift_unit_ms,
         lock_failures=row[0] if row else 0,
         latencies=list(latencies.values()),
     )  # fmt: skip
 
 
-def score_naive(arrivals: list[Arrival], truth: Truth, mapping: Mapping) -> Score:
-    """The baseline's ERP number is its belief; it flags nothing."""
-    naive = replay(arrivals, mapping, truth.erp_opening, truth.shop_opening)
-    believed = {key: naive.erp.last(key) for key in truth.on_hand}
-    sold: dict[StockKey, list[tuple[int, int]]] = defaultdict(list)
-    shown = []
-    for try_ in truth.attempts:
-        # The shop counts its own sales down; what the baseline sets later overwrites that, known to it or not.
-        key = StockKey(try_.item, try_.location)
-        since_ms = naive.shop.changed_ms(key, try_.at_ms)
-        shown.append(naive.shop.at(key, try_.at_ms) - sum(units for at_ms, units in sold[key] if at_ms >= since_ms))
-        sold[key].append((try_.at_ms, try_.taken))
+def score_baseline(outcome: Outcome, truth: DayEnd) -> Score:
+    """A baseline's ERP number is its belief: its ERP does at once what it is told."""
     return _score(
-        "latest arrival wins", truth, believed, set(), believed, shown,
-        double_posts=naive.double_posts, lock_failures=None, latencies=[],
+        outcome.name, truth, outcome.on_hand, outcome.flagged, outcome.on_hand, outcome.shown,
+        double_posts=outcome.double_posts, drift_unit_ms=outcome.drift_unit_ms, lock_failures=None, latencies=None,
     )  # fmt: skip
 
 
@@ -140,8 +141,9 @@ def percentile(values: list[float], share: float) -> float | None:
 
 
 def _score(
-    name: str, truth: Truth, believed: Table[StockKey, int], flagged: set[StockKey], erp: Table[StockKey, int],
-    shown: list[int], *, double_posts: int, lock_failures: int | None, latencies: list[float],
+    name: str, truth: DayEnd, believed: Mapping[StockKey, int], flagged: set[StockKey], erp: Mapping[StockKey, int],
+    shown: list[int], *, double_posts: int, drift_unit_ms: int, lock_failures: int | None,
+    latencies: list[float] | None,
 ) -> Score:  # fmt: skip
     wrong = {key: believed.get(key, 0) - true for key, true in truth.on_hand.items() if believed.get(key) != true}
     erp_off = [abs(erp.get(key, 0) - true) for key, true in truth.on_hand.items()]
@@ -151,13 +153,14 @@ def _score(
         wrong_balances=len(wrong),
         wrong_unflagged=len(set(wrong) - flagged),
         drift_units=sum(abs(units) for units in wrong.values()),
+        drift_unit_hours=drift_unit_ms // HOUR_MS,
         erp_wrong=sum(1 for units in erp_off if units),
         erp_drift_units=sum(erp_off),
         oversold_units=oversold_units(truth.attempts, shown),
         double_posts=double_posts,
         lock_failures=lock_failures,
-        latency_p50_s=percentile(latencies, 0.50),
-        latency_p95_s=percentile(latencies, 0.95),
-        latency_events=len(latencies),
+        latency_p50_s=percentile(latencies or [], 0.50),
+        latency_p95_s=percentile(latencies or [], 0.95),
+        latency_events=None if latencies is None else len(latencies),
         wrong_keys=sorted(f"{key.item}@{key.location}{'' if key in flagged else ' unflagged'}" for key in wrong),
     )

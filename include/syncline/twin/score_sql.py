@@ -2,35 +2,6 @@
 
 from __future__ import annotations
 
-# In the order of arrival; inside a load the source's own order, which flatters the baseline. A file that came again
-# is landed without its facts, which are known: for the baseline its first reading arrives once more.
-ARRIVALS = """
-with told as (
-  select f.received_at, f.load_id,
-         f.fact_id || case when f.feed = 'edi' then ' in ' || f.load_id else '' end as fact_id,
-         f.source, f.kind, f.item_ref, f.location_ref, f.status_ref, f.uom, f.quantity, f.event_key,
-         f.sequence, f.line_key
-  from raw.facts f
-  where f.fault_code is null and not f.is_test and not f.cancel and f.correction_id is null
-  union all
-  select again.received_at, again.load_id, f.fact_id || ' again ' || again.load_id, f.source, f.kind, f.item_ref,
-         f.location_ref, f.status_ref, f.uom, f.quantity, f.event_key, f.sequence, f.line_key
-  from raw.documents again
-  join lateral (
-    select e.document_id from raw.documents e
-    where e.source = again.source and e.sha256 = again.sha256 and e.load_id < again.load_id
-      and exists (select from raw.facts x where x.document_id = e.document_id)
-    order by e.load_id limit 1) earlier on true
-  join raw.facts f on f.document_id = earlier.document_id and f.fault_code is null and not f.is_test and not f.cancel
-  where again.feed = 'edi'
-    and not exists (select from raw.facts x where x.document_id = again.document_id and x.load_id = again.load_id)
-)
-select (extract(epoch from received_at) * 1000)::bigint, load_id, fact_id, source, kind, item_ref, location_ref,
-       status_ref, uom, quantity, event_key
-from told
-order by received_at, load_id, sequence nulls last, line_key, status_ref, fact_id
-"""
-
 BALANCES = (
     "select item, location, sum(quantity)::bigint from canonical.balances where measure = 'on_hand' group by 1, 2"
 )

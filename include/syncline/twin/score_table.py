@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 TIMEOUT_REAL_S = 30
 HELD_SHOWN_MAX = 20
 ROWS = (
-    ("wrong balances (on hand, at the end)", "wrong_balances"),
+    ("wrong balances at the end", "wrong_balances"),
     ("… of them not flagged", "wrong_unflagged"),
-    ("units of drift", "drift_units"),
+    ("units of drift at the end", "drift_units"),
     ("ERP numbers that are wrong", "erp_wrong"),
     ("… units", "erp_drift_units"),
+    ("… unit-hours over the day", "drift_unit_hours"),
     ("oversold units", "oversold_units"),
     ("double posts", "double_posts"),
     ("ERP lock failures met", "lock_failures"),
@@ -62,12 +63,13 @@ def print_table(scores: list[Score], held: list[Held], status: dict[str, Any], c
     table = Table(
         title=f"{scores[0].keys} keys, {sum(status['events'].values())} WMS events, {status['orders']} order lines"
     )
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for score in scores:
         table.add_column(score.name, justify="right")
     for label, name in ROWS:
         values = [getattr(score, name) for score in scores]
-        table.add_row(label, *("–" if value is None else str(value) for value in values))
+        if any(value is not None for value in values):
+            table.add_row(label, *("–" if value is None else str(value) for value in values))
     console.print(table)
     for open_ in held[:HELD_SHOWN_MAX]:
         console.print(f"open: {open_.target} {open_.item} at {open_.location}: {open_.state} {open_.reason}")

@@ -22,7 +22,7 @@ from syncline.twin.http_app import build
 from syncline.twin.network import PARTNERS
 from syncline.twin.partner_files import PartnerFiles
 from syncline.twin.serving import Serving
-from syncline.twin.truth_api import truth_of
+from syncline.twin.truth_api import seen_of, truth_of
 from syncline.twin.world import World
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Twin:
 
     def truth(self) -> str:
         """The truth as JSON, for a score after the twin is gone."""
-        return json.dumps(truth_of(self.serving))
+        return json.dumps(truth_of(self.serving, seen_of(self.serving, self.serving.now_ms())))
 
 
 class _Http(uvicorn.Server):

@@ -63,6 +63,11 @@ class ShopBook:
         self._by_reference[reference] = change
         return self._result(reference, "set", change)
 
+    def steer(self, sku: str, location: str, quantity: int, at_ms: int) -> None:
+        """Set a number from inside the simulation, when it is another one."""
+        if (delta := quantity - self.available(sku, location)) != 0:
+            self._change(sku, location, "set", delta, at_ms)
+
     def changes(self, after: int, limit: int) -> tuple[list[dict[str, Any]], bool]:
         found = self._changes[after : after + limit]
         return found, after + limit < len(self._changes)

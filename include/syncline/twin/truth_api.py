@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+import asyncio
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from syncline.twin.crosswalk import StockKey
 from syncline.twin.ledger import Key
 from syncline.twin.network import ITEMS, SITES
+from syncline.twin.replay import Change, Lived, drift_unit_ms, replay
 from syncline.twin.wms_log import iso_ms
 
 if TYPE_CHECKING:
@@ -26,9 +29,10 @@ def router(serving: Serving) -> APIRouter:
 
     @routes.get("/truth")
     async def truth() -> dict[str, Any]:
-        # In the loop although it blocks for some milliseconds: the world must stand still while it is read.
-        serving.advance()
-        return truth_of(serving)
+        # Read in the loop although that takes some milliseconds: the world must stand still. The rest only computes.
+        now_ms = serving.advance()
+        seen = seen_of(serving, now_ms)
+        return await asyncio.to_thread(truth_of, serving, seen)
 
     @routes.get("/ledger")
     async def ledger(
@@ -61,14 +65,18 @@ def status_of(world: World, now_ms: int) -> dict[str, Any]:
     }
 
 
-def truth_of(serving: Serving) -> dict[str, Any]:
-    """Everything a score needs; ``syncline.twin.score.Truth`` reads it. Times are epoch milliseconds.
+@dataclass(frozen=True)
+class Seen:
+    """The world at one instant: its figures, and its day for the baselines."""
 
-    Blocks on Postgres for the ERP's state.
-    """
-    world, now_ms = serving.world, serving.now_ms()
-    ledger = world.books.ledger
-    return {
+    figures: dict[str, Any]
+    lived: Lived
+
+
+def seen_of(serving: Serving, now_ms: int) -> Seen:
+    """Copy what moves on; call it where the world stands still."""
+    world, ledger = serving.world, serving.world.books.ledger
+    figures = {
         "status": status_of(world, now_ms),
         "rate": serving.clock.rate,
         "balances": [[*key, ledger.balance(key)] for key in ledger.every_key()],
@@ -83,8 +91,19 @@ def truth_of(serving: Serving) -> dict[str, Any]:
                 for item in ITEMS
             }
         ),
-        "erp": serving.erp.state(),
     }
+    return Seen(figures, Lived.of(world, now_ms))
+
+
+def truth_of(serving: Serving, seen: Seen) -> dict[str, Any]:
+    """Everything a score needs; ``syncline.twin.score.Truth`` reads it. Times are epoch milliseconds.
+
+    Blocks on Postgres for the ERP's state, and computes: run it in a thread.
+    """
+    erp = serving.erp.state()
+    changes = [Change(at_ms, StockKey(item, location), units) for at_ms, item, location, units in erp.pop("history")]
+    erp["drift_unit_ms"] = drift_unit_ms(seen.lived, changes)
+    return {**seen.figures, "erp": erp, "baselines": [each.as_json() for each in replay(seen.lived)]}
 
 
 def _rows(numbers: dict[tuple[str, str], int]) -> list[list[Any]]:

@@ -23,6 +23,7 @@ class Posted:
     event_id: str
     visible_ms: int
     body: dict[str, Any]
+    is_listed_twice: bool = False  # fault ``duplicate``: in every page that has room for both
 
 
 def iso_ms(at_ms: int) -> str:
@@ -33,13 +34,13 @@ def iso_ms(at_ms: int) -> str:
 class WmsLog:
     """Append-only log of a site. ``sequence`` rises by one, ``posted_at`` strictly, so order is never in doubt."""
 
-    def __init__(self, site: str, faults: Faults, count: FaultCount, rng: Random, answer_rng: Random) -> None:
-        """``answer_rng`` draws what only answers show: how often somebody polls must not change what happens."""
+    def __init__(self, site: str, faults: Faults, count: FaultCount, rng: Random, listing_rng: Random) -> None:
+        """``listing_rng`` draws what is listed twice, once for each record: polling often must not change the feed."""
         self.site = site
         self._faults = faults
         self._count = count
         self._rng = rng
-        self._answer_rng = answer_rng
+        self._listing_rng = listing_rng
         self._log: list[Posted] = []
 
     def __len__(self) -> int:
@@ -76,7 +77,10 @@ class WmsLog:
         if may_be_late and self._rng.random() < self._faults.late:
             delay_ms = self._rng.randint(1, max(1, self._faults.late_max_s)) * 1000
             self._count.add("late")
-        posted = Posted(posted_ms, body["event_id"], posted_ms + delay_ms, body)
+        is_listed_twice = self._listing_rng.random() < self._faults.duplicate
+        if is_listed_twice:
+            self._count.add("duplicate")
+        posted = Posted(posted_ms, body["event_id"], posted_ms + delay_ms, body, is_listed_twice)
         self._log.append(posted)
         return posted
 
@@ -93,9 +97,8 @@ class WmsLog:
             if len(found) == limit:
                 return found, True
             found.append(posted)
-            if self._faults.duplicate and len(found) < limit and self._answer_rng.random() < self._faults.duplicate:
+            if posted.is_listed_twice and len(found) < limit:
                 found.append(posted)
-                self._count.add("duplicate")
         return found, False
 
     def records(self) -> list[Posted]:

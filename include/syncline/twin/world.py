@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from syncline.twin.books import Books
 from syncline.twin.faults import FaultCount, Faults
 from syncline.twin.floor import Floor
@@ -9,6 +11,9 @@ from syncline.twin.network import ITEMS, SAFETY_STOCK, SITES
 from syncline.twin.orders import Orders
 from syncline.twin.schedule import Day, Schedule
 from syncline.twin.shop_book import ShopBook
+
+if TYPE_CHECKING:
+    from syncline.twin.deliveries import Delivery
 
 ORDER_SHARE = 0.2  # of the events; an order makes about three: allocation, pick, shipment
 FLOOR_SHARE = 0.4
@@ -25,6 +30,7 @@ class World:
         self.schedule = Schedule(day.start_ms)
         self.books = Books(day, self.schedule, faults, self.count)
         self.shop = ShopBook()
+        self.files: list[Delivery] = []  # in the order in which they appeared
         self.orders = Orders(day, self.schedule, self.books, self.shop)
         self.erp_opening: dict[tuple[str, str], int] = {}
         self.shop_opening: dict[tuple[str, str], int] = {}
@@ -46,6 +52,11 @@ class World:
             and self.schedule.is_empty
             and all(log.last_visible_ms <= now_ms for log in self.books.logs.values())
         )
+
+    @property
+    def final_file_ms(self) -> int:
+        """After the last posting by more than any clock skew, so that the last file is provably the newest word."""
+        return self.day.end_ms + (self.day.grace_s + self.faults.late_max_s + 240) * 1000
 
     def _open_targets(self) -> None:
         """ERP and shop start with last night's numbers: some are off by a few units."""
