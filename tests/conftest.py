@@ -116,7 +116,7 @@ def candidates(warehouse: psycopg.Connection) -> None:
         create table canonical.candidate_corrections (
           batch_id bigint, target text, item text, location text, item_class text, wanted bigint, shown bigint,
           reading_no bigint, expected_version text, in_flight bigint, delta bigint, kind text, hold_reason text,
-          is_open boolean, units_max bigint)
+          is_open boolean, units_max bigint, unit_value bigint)
         """
     )
     warehouse.execute("grant select on canonical.candidate_corrections to syncline_publisher")

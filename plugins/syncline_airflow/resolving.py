@@ -62,10 +62,12 @@ def release(batch_id: int) -> dict[str, int]:
     """Write corrections and watermark in one transaction; the counts of the release."""
     from syncline.clock import clock_from_env
     from syncline.outbox.release import release as release_batch
+    from syncline.registry import load_registry
     from syncline_airflow.connections import warehouse
 
+    breakers = {target.name: target.breakers for target in load_registry().targets}
     with warehouse("publisher") as publisher:
-        released = release_batch(publisher, batch_id, clock_from_env().now())
+        released = release_batch(publisher, batch_id, clock_from_env().now(), breakers)
     return {name: value for name, value in dataclasses.asdict(released).items() if isinstance(value, int)}
 
 

@@ -62,11 +62,10 @@ def _unknown(line: str) -> str:
         return f"command {words[0]}"
     command: Any = typer.main.get_command(importlib.import_module(f"syncline.cli.{module}").app)
     rest = words[1:]
-    group = getattr(command, "commands", {})
-    if group and rest and not rest[0].startswith("-"):
+    while (group := getattr(command, "commands", {})) and rest and not rest[0].startswith("-"):
         if rest[0] not in group:
             return f"command {words[0]} {rest[0]}"
-        command = group[rest[0]]
+        command, rest = group[rest[0]], rest[1:]
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     return " ".join(word for word in rest if word.startswith("--") and word.partition("=")[0] not in options)
 

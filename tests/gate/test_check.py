@@ -104,9 +104,9 @@ def test_more_rows_than_the_library_reports_are_all_held(
     warehouse: psycopg.Connection, publisher: psycopg.Connection, warehouse_dsn: Callable[[str], str], batch: int
 ) -> None:
     for number in range(260):
-        put(warehouse, batch, item=f"ZERO-{number:04}", wanted=0, shown=10)
+        put(warehouse, batch, item=f"MANY-{number:04}", wanted=-1, shown=10)
     verdict = check(warehouse_dsn("publisher"), publisher, batch)
-    assert verdict.failed == {"not_mass_zero": 260}
+    assert verdict.failed == {"wanted_not_negative": 260}
     assert verdict.held_rows == 260
 
 

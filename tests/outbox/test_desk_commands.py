@@ -59,3 +59,24 @@ def test_deny_makes_a_dead_letter(warehouse: psycopg.Connection, correction: str
     assert "denied by ana" in CliRunner().invoke(app, ["dead"], catch_exceptions=False).output
     with pytest.raises(TerminalError, match="No held correction"):
         CliRunner().invoke(app, ["release", correction, "--by", "ana"], catch_exceptions=False)
+
+
+def test_breakers_are_listed_and_decided(warehouse: psycopg.Connection, correction: str) -> None:
+    def run(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["breakers", *arguments], catch_exceptions=False).output
+
+    assert "0 open." in run()
+    warehouse.execute(
+        "insert into ops.breaker_trips (rule, target, batch_id, measured, bound, detail, state, opened_at) "
+        "values ('keys', 'erp', 1, 9, 5, '9 keys of erp would change', 'open', %s)",
+        (AT,),
+    )
+    warehouse.execute("update ops.outbox set reason = 'breaker 1: too many keys'")
+    assert "9 keys of erp would change" in run()
+    assert "Breaker 1 is released: 1 corrections." in run("release", "1", "--by", "ana", "--note", "stock take")
+    assert "was released by ana before; nothing is changed" in run("deny", "1", "--by", "bob", "--note", "no")
+    assert warehouse.execute("select state, reason from ops.outbox").fetchall() == [
+        ("pending", "let go by ana (breaker 1)")
+    ]
+    assert "0 open." in run()
+    assert "released by ana: stock take" in run("--all")

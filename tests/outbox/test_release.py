@@ -215,9 +215,9 @@ def test_a_hold_follows_its_cause_until_a_person_decides(world: World) -> None:
 
 def test_a_hold_that_asks_for_a_person_waits_for_one(world: World) -> None:
     world.read(10)
-    world.release(0, 10, hold="mass zero")
+    world.release(0, 10, hold="above tolerance")
     world.release(0, 10)
-    assert world.rows() == [(1, 1, -10, "held", "mass zero")]
+    assert world.rows() == [(1, 1, -10, "held", "above tolerance")]
 
 
 def test_a_key_nobody_told_us_of_is_drained_once_a_build_had_the_chance_to_see_it(world: World) -> None:

@@ -88,3 +88,12 @@ def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
 
 def test_deep_nesting_is_refused(tmp_path: Path) -> None:
     assert "not valid YAML" in refusal(tmp_path, "[" * 5000)
+
+
+def test_breakers_have_defaults_and_limits(tmp_path: Path) -> None:
+    text = GOOD.replace("life_s: 30", "life_s: 30, breakers: {keys_max: 7}")
+    target = load_registry(write(tmp_path, text)).target("erp")
+    assert (target.breakers.keys_max, target.breakers.zero_share_pct) == (7, 50)
+    message = refusal(tmp_path, text.replace("keys_max: 7", "keys_share_pct: 101, keys: 3"))
+    assert "targets[erp].breakers.keys_share_pct" in message
+    assert "targets[erp].breakers.keys is unknown" in message

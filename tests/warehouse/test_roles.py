@@ -100,3 +100,20 @@ def test_a_wrong_password_is_refused_and_not_repeated(warehouse_dsn: DsnOf) -> N
         connect_dsn(wrong, name="warehouse_loader")
     assert "syncline_loader" in str(caught.value)
     assert "not-the-" not in str(caught.value)
+
+
+def test_the_loader_and_the_reader_decide_nothing_about_breakers(warehouse_dsn: DsnOf) -> None:
+    trip = (
+        "insert into ops.breaker_trips (rule, measured, bound, detail, state, opened_at) "
+        "values ('keys', 1, 0, '', 'open', now())"
+    )
+    for role, statement in (
+        ("loader", trip),
+        ("loader", "select * from ops.breaker_trips"),
+        ("bi", "update ops.breaker_trips set state = 'released'"),
+        ("publisher", "delete from ops.breaker_trips"),
+        ("publisher", "delete from ops.source_bounds"),
+        ("transformer", "delete from ops.breaker_trips"),
+    ):
+        with connect_dsn(warehouse_dsn(role)) as connection:
+            assert issubclass(refused(connection, statement), REFUSALS), (role, statement)

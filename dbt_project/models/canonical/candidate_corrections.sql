@@ -131,7 +131,8 @@ select
     select from {{ source('ops', 'outbox') }} as o
     where o.target = w.target and o.item = w.item and o.location = w.location
       and o.state in ('pending', 'held', 'sent', 'unknown', 'rejected')
-  ) as is_open
+  ) as is_open,
+  i.unit_value
 from wanted as w
 inner join {{ source('ops', 'current_items') }} as i on w.item = i.item
 left join readings as g on w.target = g.target and w.item = g.item and w.location = g.location

@@ -8,10 +8,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from syncline.cli import _breakers
+
 if TYPE_CHECKING:
     from syncline.outbox.desk import Correction
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
+app.add_typer(_breakers.app, name="breakers")
 Target = Annotated[str | None, typer.Option(help="Only this target.")]
 Identifier = Annotated[str, typer.Argument(help="Correction id, or at least its first 6 characters.")]
 By = Annotated[str, typer.Option(help="Who decides.")]

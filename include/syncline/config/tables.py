@@ -118,7 +118,9 @@ TABLES: dict[str, Table] = {
         {"lag_s": "0", "timezone": ""},
     ),
     "locations": Table({"location": _text, "timezone": _zone, "region": _text}, ("location",), {}),
-    "items": Table({"item": _text, "base_uom": _text, "item_class": _text}, ("item",), {}),
+    "items": Table(
+        {"item": _text, "base_uom": _text, "item_class": _text, "unit_value": _count}, ("item",), {"unit_value": "0"}
+    ),
     "item_crosswalk": Table(
         {"source": _text, "item_ref": _text, "item": _text, **_SPAN},
         ("source", "item_ref", "valid_from"),

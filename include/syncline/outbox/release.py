@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import dict_row
 
 from syncline.errors import BatchHeld, TerminalError
+from syncline.outbox.breakers import trip_breakers
 from syncline.outbox.exceptions import sync_missing_keys
 from syncline.outbox.identity import correction_id
-from syncline.outbox.transitions import lock_outbox, transition
+from syncline.outbox.queue import drain, drain_unknown, queue_keys
+from syncline.outbox.transitions import hold_for, lock_outbox, transition
+from syncline.outbox.trips import covering, trips
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     import psycopg
 
-RELEASED_BY = "released by "  # begins the reason of a row that a person let go; policy does not hold it again
+    from syncline.registry import Breakers
 
-# Reasons that ask for a person: a later batch in which the rule is silent proves nothing about these.
-FOR_A_PERSON = {"above tolerance", "mass zero"}
+RELEASED_BY = "released by "  # begins the reason of a row that a person let go; policy does not hold it again
+LET_GO_BY = "let go by "  # the same for a whole trip: no breaker holds it again, a reason of its own does
+
+# A reason that asks for a person: a later batch in which the rule is silent proves nothing about it.
+FOR_A_PERSON = {"above tolerance"}
 
 
 @dataclass
@@ -35,11 +42,13 @@ class Released:
     superseded: int = 0
     drained: int = 0
     requeued: int = 0
+    tripped: int = 0
     targets: list[str] = field(default_factory=list)
 
 
 CANDIDATES = """
 select c.batch_id, c.target, c.item, c.location, c.wanted, c.shown, c.reading_no, c.expected_version, c.delta, c.kind,
+       c.unit_value,
        coalesce(c.hold_reason, (select string_agg(h.reason, ', ' order by h.reason) from ops.gate_held h
           where h.batch_id = c.batch_id
             and (h.target, h.item, h.location) = (c.target, c.item, c.location))) as hold_reason,
@@ -62,12 +71,15 @@ order by c.target, c.item, c.location
 """
 
 
-def release(conn: psycopg.Connection, batch_id: int, now: datetime) -> Released:
+def release(
+    conn: psycopg.Connection, batch_id: int, now: datetime, breakers: Mapping[str, Breakers] | None = None
+) -> Released:
     """Write versions and corrections of ``batch_id`` and move the watermark. Idempotent.
 
     Args:
         conn: role publisher, autocommit.
         now: instant in the product's clock; becomes ``released_as_of``.
+        breakers: target -> bounds on what may change at once; the registry's defaults where a target has none.
 
     Raises:
         BatchHeld: the gate holds the batch.
@@ -98,10 +110,16 @@ def release(conn: psycopg.Connection, batch_id: int, now: datetime) -> Released:
                 batch_id=batch_id,
             )
         for row in rows:
-            _release_key(conn, row, now, done)
-        done.drained = _drain(conn, batch["as_of"]) + _drain_unknown(conn, batch_id)
+            _move_version(conn, row, now, done)
+        done.tripped = _ask_breakers(conn, batch_id, rows, breakers or {}, now)
+        for row in rows:
+            _follow_policy(conn, row, now)
+            _write(conn, row, now, done)
+        done.drained = drain(conn, batch["as_of"]) + drain_unknown(conn, batch_id)
         sync_missing_keys(conn, batch_id, at=now)
-        done.requeued = _requeue(conn, [row for row in rows if row["requeue"]], now)
+        moved = [(row["target"], row["item"], row["location"]) for row in rows if row["requeue"]]
+        queue_keys(conn, moved, "reading moved", now)
+        done.requeued = len(moved)
         conn.execute(
             "update ops.batches set state = 'released', released_at = clock_timestamp(), released_as_of = %s, "
             "corrections = %s, note = null where batch_id = %s",
@@ -129,7 +147,8 @@ def _refuse_unchecked(conn: psycopg.Connection, batch_id: int, state: str) -> No
         )
 
 
-def _release_key(conn: psycopg.Connection, row: dict[str, Any], now: datetime, done: Released) -> None:
+def _move_version(conn: psycopg.Connection, row: dict[str, Any], now: datetime, done: Released) -> None:
+    """Count the wanted number, let an outdated correction give way, and work out the one to write, if any."""
     key = (row["target"], row["item"], row["location"])
     version = row["version"] or 0
     if row["version"] is None or row["version_wanted"] != row["wanted"]:
@@ -141,22 +160,55 @@ def _release_key(conn: psycopg.Connection, row: dict[str, Any], now: datetime, d
         done.versions += 1
     is_open = row["open_id"] is not None
     is_current = row["reading_no"] is not None and row["reading_no"] == row["newest_reading"]
-    if is_open and row["open_tries"] == 0:
+    if (
+        is_open
+        and row["open_tries"] == 0
+        and (row["open_version"] != version or row["open_reading"] != row["newest_reading"])
+    ):
         # Untried, so nothing of it can be in flight: out of date by version, or by a reading, it gives way.
-        if row["open_version"] != version or row["open_reading"] != row["newest_reading"]:
-            is_open = not transition(conn, row["open_id"], row["open_state"], "dead", at=now, reason="superseded")
-            done.superseded += not is_open
-        elif is_current:
-            _follow_policy(conn, row, now)
+        is_open = not transition(conn, row["open_id"], row["open_state"], "dead", at=now, reason="superseded")
+        done.superseded += not is_open
+    row["follows"] = is_open and row["open_tries"] == 0 and is_current
     row["requeue"] = not is_open and row["reading_no"] != row["newest_reading"]
+    row["new_id"] = None
     if is_open or row["delta"] in (None, 0) or not is_current or not row["is_quiet"]:
         return
-    quantity = row["delta"] if row["kind"] == "delta" else row["wanted"]
-    state = "held" if row["hold_reason"] else "pending"
+    row["to_version"] = version
+    row["quantity"] = row["delta"] if row["kind"] == "delta" else row["wanted"]
+    row["new_id"] = correction_id(*key, version, row["reading_no"], row["quantity"], row["kind"])
+
+
+def _ask_breakers(
+    conn: psycopg.Connection, batch_id: int, rows: list[dict[str, Any]], breakers: Mapping[str, Breakers], now: datetime
+) -> int:
+    """Give each row the reason of the trip that covers it, after measuring what no open trip covers; new trips."""
+    new = [row["new_id"] for row in rows if row["new_id"]]
+    # Written before and dead since: refused or denied. It stays dead until version or reading move, and counts nowhere.
+    found = conn.execute("select correction_id from ops.outbox where correction_id = any(%s)", (new,)).fetchall()
+    known = {correction for (correction,) in found}
+    standing = trips(conn)
+    would_flow = [
+        row
+        for row in rows
+        if row["new_id"] not in (None, *known)
+        and not row["hold_reason"]
+        and covering(standing, row["target"], row["location"]) is None
+    ]
+    opened = trip_breakers(conn, batch_id, would_flow, breakers, now)
+    for row in rows:
+        trip = covering([*standing, *opened], row["target"], row["location"])
+        row["breaker"] = trip.reason if trip else None
+    return len(opened)
+
+
+def _write(conn: psycopg.Connection, row: dict[str, Any], now: datetime, done: Released) -> None:
+    if row["new_id"] is None:
+        return
+    reason = row["hold_reason"] or row["breaker"]
+    state = "held" if reason else "pending"
     body = (
-        correction_id(*key, version, row["reading_no"], quantity, row["kind"]), *key, version, row["reading_no"],
-        row["kind"], row["wanted"], row["shown"], quantity, row["expected_version"], state, row["hold_reason"],
-        row["batch_id"], now, now,
+        row["new_id"], row["target"], row["item"], row["location"], row["to_version"], row["reading_no"], row["kind"],
+        row["wanted"], row["shown"], row["quantity"], row["expected_version"], state, reason, row["batch_id"], now, now,
     )  # fmt: skip
     written = conn.execute(
         """
@@ -173,52 +225,19 @@ def _release_key(conn: psycopg.Connection, row: dict[str, Any], now: datetime, d
 
 def _follow_policy(conn: psycopg.Connection, row: dict[str, Any], now: datetime) -> None:
     """An open, untried, current row is held when policy says so now, and let go when it no longer does."""
-    reasons = set((row["open_reason"] or "").split(", "))
-    if row["open_state"] == "held" and not row["hold_reason"] and not reasons & FOR_A_PERSON:
-        transition(conn, row["open_id"], "held", "pending", at=now)
-    elif (
-        row["open_state"] == "pending" and row["hold_reason"] and not (row["open_reason"] or "").startswith(RELEASED_BY)
-    ):
-        transition(conn, row["open_id"], "pending", "held", at=now, reason=row["hold_reason"])
-
-
-def _drain(conn: psycopg.Connection, as_of: datetime) -> int:
-    """Take the candidates' keys off the queue.
-
-    What was queued after the batch's instant may not be in its candidates, so it stays. A key with a correction
-    open, or closed since the last complete reading, needs no row here: the reading that follows judges it.
-    """
-    return conn.execute(
-        "delete from ops.correction_queue q using canonical.candidate_corrections c "
-        "where (q.target, q.item, q.location) = (c.target, c.item, c.location) and q.queued_at <= %s",
-        (as_of,),
-    ).rowcount
-
-
-def _requeue(conn: psycopg.Connection, rows: list[dict[str, Any]], now: datetime) -> int:
-    """Queue keys whose number was read again after their candidate was computed."""
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            "insert into ops.correction_queue values (%s, %s, %s, 'reading moved', %s) "
-            "on conflict (target, item, location) "
-            "do update set reason = excluded.reason, queued_at = excluded.queued_at",
-            [(row["target"], row["item"], row["location"], now) for row in rows],
-        )
-    return len(rows)
-
-
-def _drain_unknown(conn: psycopg.Connection, batch_id: int) -> int:
-    """Take keys off the queue of which we hold no balance (a target may show stock no source ever told us of).
-
-    They would wake resolve for ever. The first fact of such a key makes it a candidate by itself. Only what was queued
-    before the batch before this one: that row was there for this batch's build to read, so it really has no candidate.
-    """
-    return conn.execute(
-        """
-        delete from ops.correction_queue q
-        where q.queued_at <= (select max(as_of) from ops.batches where state = 'released' and batch_id < %s)
-          and not exists (select from canonical.candidate_corrections c
-                          where (c.target, c.item, c.location) = (q.target, q.item, q.location))
-        """,
-        (batch_id,),
-    ).rowcount
+    if not row["follows"]:
+        return
+    was = row["open_reason"] or ""
+    reason = row["hold_reason"] or row["breaker"]
+    if row["open_state"] == "held":
+        if set(was.split(", ")) & FOR_A_PERSON:
+            return
+        if not reason:
+            transition(conn, row["open_id"], "held", "pending", at=now)
+        elif reason != was:
+            # The reason says who may let it go: a trip's release must not take along what has another cause by now.
+            hold_for(conn, row["open_id"], reason, at=now)
+        return
+    decided = was.startswith(RELEASED_BY) or (was.startswith(LET_GO_BY) and not row["hold_reason"])
+    if row["open_state"] == "pending" and reason and not decided:
+        transition(conn, row["open_id"], "pending", "held", at=now, reason=reason)

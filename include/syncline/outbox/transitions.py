@@ -79,6 +79,17 @@ def transition(
     return bool(moved)
 
 
+def hold_for(conn: psycopg.Connection, correction_id: str, reason: str, *, at: datetime) -> bool:
+    """Give a held, untried correction another reason; False when it is not held any more."""
+    return bool(
+        conn.execute(
+            "update ops.outbox set reason = %s, changed_at = %s "
+            "where correction_id = %s and state = 'held' and tries = 0",
+            (reason, at, correction_id),
+        ).rowcount
+    )
+
+
 def prove(conn: psycopg.Connection, correction_id: str, *, at: datetime) -> bool:
     """Proof of effect: from whatever state to ``applied``; False when it was applied already or is unknown."""
     row = conn.execute("select state from ops.outbox where correction_id = %s", (correction_id,)).fetchone()

@@ -71,6 +71,25 @@ class Source(_Entry):
         return self.files or FileRules()
 
 
+class Breakers(_Entry):
+    """How much one batch may change at a target. What goes beyond a bound waits for a person (``outbox/breakers.py``).
+
+    A ``*_max`` bound always holds. A share is asked only when ``keys_min`` keys change, so that a small network may
+    be corrected as a whole; for zeros, when ``zero_keys_min`` keys of a location or a snapshot go to zero.
+    """
+
+    keys_min: int = Field(default=500, ge=1)
+    keys_max: int = Field(default=5_000, ge=0)
+    keys_share_pct: int = Field(default=50, ge=0, le=100)
+    units_max: int = Field(default=500_000, ge=0)
+    units_share_pct: int = Field(default=50, ge=0, le=100)
+    value_max: int = Field(default=500_000_000, ge=0)  # minor units of currency
+    value_share_pct: int = Field(default=50, ge=0, le=100)
+    zero_keys_min: int = Field(default=20, ge=1)
+    zero_keys_max: int = Field(default=1_000, ge=0)
+    zero_share_pct: int = Field(default=50, ge=0, le=100)
+
+
 class Target(_Entry):
     """One system that we correct (semantics §9)."""
 
@@ -87,6 +106,7 @@ class Target(_Entry):
     not_executed: tuple[Annotated[int, Field(ge=400, le=599)], ...] = Field(default=(), strict=False)
     key_retention_s: int | None = Field(default=None, ge=1)
     timeout_s: int = Field(default=10, ge=1, le=120)
+    breakers: Breakers = Breakers()
     enabled: bool = True
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ Row = tuple["str | int", ...]
 COLUMNS = {
     "sources": ("source", "system", "feed", "clock_skew_s", "lag_s", "timezone"),
     "locations": ("location", "timezone", "region"),
-    "items": ("item", "base_uom", "item_class"),
+    "items": ("item", "base_uom", "item_class", "unit_value"),
     "item_crosswalk": ("source", "item_ref", "item", "valid_from", "valid_to"),
     "location_crosswalk": ("source", "location_ref", "location", "valid_from", "valid_to"),
     "status_crosswalk": ("source", "status_ref", "measure"),
@@ -33,6 +33,7 @@ COLUMNS = {
 }  # fmt: skip
 WMS_CLOCK_SKEW_S = 2
 PARTNER_CLOCK_SKEW_S = 60
+UNIT_VALUE = {"A": 4900, "B": 1900, "C": 700}  # minor units of currency
 TOLERANCE_UNITS = {"erp": 5000, "shop": 5000}
 
 
@@ -81,7 +82,7 @@ def _locations() -> Iterator[Row]:
 
 def _items() -> Iterator[Row]:
     for item in ITEMS:
-        yield item.sku, "EA", item.item_class
+        yield item.sku, "EA", item.item_class, UNIT_VALUE[item.item_class]
 
 
 def _item_crosswalk() -> Iterator[Row]:
