@@ -27,7 +27,8 @@ def configuration(items: int) -> Rows:
     rows = read_folder(project_root() / "dbt_project" / "seeds")
     numbers = range(items)
     rows["items"] = [
-        {"item": sku(number), "base_uom": "EA", "item_class": CLASSES[number % len(CLASSES)]} for number in numbers
+        {"item": sku(number), "base_uom": "EA", "item_class": CLASSES[number % len(CLASSES)], "unit_value": 0}
+        for number in numbers
     ]
     rows["item_crosswalk"] = [
         {"source": source, "item_ref": ref(number), "item": sku(number), **SPAN}
