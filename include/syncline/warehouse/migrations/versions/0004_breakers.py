@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0004"
-down_revision = "0003"
+down_revision = "0007"
 SQL = Path(__file__).parents[1] / "sql" / "0004_breakers.sql"
 
 
