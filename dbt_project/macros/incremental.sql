@@ -21,7 +21,10 @@
   {{ upsert_changed(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], columns, ['batch_id']) }}
 {% endmacro %}
 
-{#- Rows of the touched cells become exactly the new ones; rows of other cells are not read. -#}
+{#-
+  Rows of the touched cells become exactly the new ones; rows of other cells are not read. A table whose rows have a
+  time (`meta.begins`) keeps those of a cell that begin before `since`.
+-#}
 {% macro get_incremental_replace_cells_sql(arg_dict) %}
   {%- set target = arg_dict['target_relation'] -%}
   {%- set temp = arg_dict['temp_relation'] -%}
@@ -30,8 +33,19 @@
   delete from {{ target }} as t
   using {{ ref('int_touched_cells') }} as c
   where t.item = c.item and t.location = c.location and t.measure = c.measure
+    {%- if config.get('meta', {}).get('begins') %} and t.{{ config.get('meta').begins }} >= c.since{% endif %}
     and not exists (
       select from {{ temp }} as s where {% for key in keys %}s.{{ key }} = t.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
     );
   {{ upsert_changed(target, temp, keys, columns, ['batch_id']) }}
+{% endmacro %}
+
+{#- Checkpoints behind which the batch reached are gone; the new ones come. -#}
+{% macro get_incremental_replace_checkpoints_sql(arg_dict) %}
+  {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+  delete from {{ arg_dict['target_relation'] }} as t
+  using {{ ref('int_touched_cells') }} as c
+  where t.item = c.item and t.location = c.location and t.measure = c.measure and t.cut_at > c.since;
+  insert into {{ arg_dict['target_relation'] }} ({{ columns | join(', ') }})
+  select {{ columns | join(', ') }} from {{ arg_dict['temp_relation'] }}
 {% endmacro %}

@@ -2,11 +2,20 @@
 
 -- Σ ledger = balance, always (semantics §5): keys of the batch where they differ, or where one side has no row.
 
-with booked as (
-  select l.item, l.location, l.measure, l.lot, sum(l.quantity)::bigint as quantity
+with entries as (
+  select l.item, l.location, l.measure, l.lot, l.quantity
   from {{ ref('ledger') }} as l
-  inner join {{ ref('int_touched_cells') }} as c on l.item = c.item and l.location = c.location and l.measure = c.measure
-  group by l.item, l.location, l.measure, l.lot
+  inner join {{ ref('int_touched_cells') }} as c
+    on l.item = c.item and l.location = c.location and l.measure = c.measure and l.booked_from >= c.since
+  union all
+  select a.item, a.location, a.measure, a.key_lot, a.ledger_total
+  from {{ ref('int_anchors') }} as a
+),
+
+booked as (
+  select item, location, measure, lot, sum(quantity)::bigint as quantity
+  from entries
+  group by item, location, measure, lot
 ),
 
 standing as (

@@ -25,6 +25,33 @@ def case(seed: int) -> dict[str, Any]:
     return {"name": f"seed-{seed}", "doc": f"Generated; theme {theme}.", "network": network, "facts": facts}
 
 
+def history(seed: int, facts: int) -> dict[str, Any]:
+    """A scenario with a longer history: its facts meet and overlap only with their neighbours.
+
+    Every second seed is calm, as most stock is: rules that never change, times to the millisecond, prompt receipts.
+    """
+    chance = random.Random(seed)
+    is_calm = seed % 2 == 0
+    themes = ["stream", "events", "statements"] if is_calm else ["stream", "revisions", "crossing", "lots", "units"]
+    theme = chance.choice(themes)
+    network = _network(chance, theme)
+    if is_calm:
+        network["ownership"] = [rule for rule in network["ownership"] if "valid_from" not in rule]
+    told: list[dict[str, Any]] = []
+    instant = _instant(chance) - timedelta(hours=10)
+    for index in range(facts):
+        fact = _fact(chance, theme, network, told[-5:], f"f{index + 1}", instant)
+        if is_calm and fact["id"] == f"f{index + 1}":
+            fact.pop("lot", None)
+            fact["recorded"] = instant.strftime("%Y-%m-%dT%H:%M:%S.250Z")
+            delay = chance.choices([1, 20, 90, 4000], weights=[10, 10, 5, 1])[0]
+            fact["received_at"] = (instant + timedelta(seconds=delay)).isoformat()
+        told.append(fact)
+        if chance.random() < 0.8:
+            instant += timedelta(minutes=chance.choice([0, 1, 5, 45, 180, 900]), seconds=chance.choice([0, 20]))
+    return {"name": f"history-{seed}", "doc": f"Generated; theme {theme}.", "network": network, "facts": told}
+
+
 def _network(chance: random.Random, theme: str) -> dict[str, Any]:
     sources = {
         "wms": {"system": "wms", "feed": "api", "clock_skew_s": chance.choice([0, 0, 60])},

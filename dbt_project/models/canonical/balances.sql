@@ -9,9 +9,17 @@
 
 -- The balance of every stock key with its bounds (semantics §5).
 
-with totals as (
-  select item, location, measure, key_lot, sum(delta)::bigint as total
+with sums as (
+  select item, location, measure, key_lot, delta
   from {{ ref('int_movements') }}
+  union all
+  select item, location, measure, key_lot, total
+  from {{ ref('int_anchors') }}
+),
+
+totals as (
+  select item, location, measure, key_lot, sum(delta)::bigint as total
+  from sums
   group by item, location, measure, key_lot
 ),
 
@@ -28,20 +36,25 @@ bases as (
   where s.is_base
 ),
 
--- The base and every applied balance that is not provably before it, over all their positions.
+-- The base and every applied balance that is not provably before it, over all their positions: what the report says
+-- beyond the movements it holds.
 witnesses as (
   select
     b.item, b.location, b.measure, b.key_lot,
-    min(r.report + coalesce(t.total, 0) - case when p.is_capped then p.total_in + p.open_up else p.total end)::bigint as lo,
-    max(r.report + coalesce(t.total, 0) - case when p.is_capped then p.total_in + p.open_down else p.total end)::bigint as hi
+    min(r.report - case when p.is_capped then p.total_in + p.open_up else p.total end) as slack_lo,
+    max(r.report - case when p.is_capped then p.total_in + p.open_down else p.total end) as slack_hi
   from bases as b
   inner join {{ ref('int_statements') }} as a
     on b.item = a.item and b.location = a.location and b.measure = a.measure and b.key_lot = a.key_lot
     and a.is_applied and (b.fact_id = a.fact_id or not {{ provably_before('a', 'b') }})
   inner join {{ ref('int_positions') }} as p on a.fact_id = p.statement
   cross join lateral unnest(a.quantities) as r (report)
-  left join totals as t on b.item = t.item and b.location = t.location and b.measure = t.measure and b.key_lot = t.key_lot
+  where not b.is_anchor
   group by b.item, b.location, b.measure, b.key_lot
+  union all
+  select a.item, a.location, a.measure, a.key_lot, a.slack_lo, a.slack_hi
+  from bases as b
+  inner join {{ ref('int_anchors') }} as a on b.fact_id = a.fact_id
 )
 
 select
@@ -50,9 +63,9 @@ select
   k.measure,
   k.key_lot as lot,
   (coalesce(b.quantity, 0) + coalesce(t.total, 0) - coalesce(b.inside, 0))::bigint as quantity,
-  w.lo as quantity_lo,
-  w.hi as quantity_hi,
-  (b.fact_id is null or w.lo <> w.hi) as is_ambiguous,
+  (w.slack_lo + coalesce(t.total, 0))::bigint as quantity_lo,
+  (w.slack_hi + coalesce(t.total, 0))::bigint as quantity_hi,
+  (b.fact_id is null or w.slack_lo <> w.slack_hi) as is_ambiguous,
   b.fact_id as base_fact,
   b.rec_from as base_from,
   b.rec_to as base_to,

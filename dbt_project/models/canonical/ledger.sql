@@ -4,6 +4,8 @@
     materialized='incremental',
     incremental_strategy='replace_cells',
     unique_key=['item', 'location', 'measure', 'lot', 'fact_id'],
+    meta={'begins': 'booked_from'},
+    indexes=[{'columns': ['item', 'location', 'measure', 'booked_from']}],
     on_schema_change='fail',
 ) }}
 
@@ -37,10 +39,11 @@ select
   b.rec_from as booked_from,
   {{ current_batch_id() }} as batch_id
 from booked as b
+where not b.is_anchor
 
 union all
 
 select m.item, m.location, m.measure, m.key_lot, m.fact_id, 'movement', m.delta::bigint, t.rec_from, {{ current_batch_id() }}
 from {{ ref('int_memberships') }} as m
 inner join {{ ref('int_tellings') }} as t on m.fact_id = t.fact_id
-where not coalesce(m.is_in_opening, false) or m.base_fact is null
+where not m.is_in_opening or m.base_fact is null

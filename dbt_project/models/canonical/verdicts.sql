@@ -4,6 +4,8 @@
     materialized='incremental',
     incremental_strategy='replace_cells',
     unique_key='fact_id',
+    meta={'begins': 'reported_from'},
+    indexes=[{'columns': ['item', 'location', 'measure', 'reported_from']}],
     on_schema_change='fail',
 ) }}
 
@@ -27,3 +29,4 @@ select
   {{ current_batch_id() }} as batch_id
 from {{ ref('int_statements') }} as s
 inner join {{ ref('int_comparisons') }} as c on s.fact_id = c.fact_id
+where not s.is_anchor

@@ -6,6 +6,7 @@ with pairs as (
   select
     s.fact_id,
     b.fact_id as compared_to,
+    b.is_anchor as is_base_anchor,
     s.quantities,
     b.quantities as base_quantities,
     {{ provably_before('b', 's') }} as is_base_before,
@@ -27,7 +28,7 @@ crossings as (
   from pairs as p
   inner join {{ ref('int_sides') }} as x on p.fact_id = x.statement
   inner join {{ ref('int_sides') }} as y on p.compared_to = y.statement and x.ordinal = y.ordinal
-  where p.is_base_before or p.is_base_after
+  where (p.is_base_before or p.is_base_after) and not p.is_base_anchor
   group by p.fact_id
 ),
 
@@ -46,6 +47,7 @@ combinations as (
   cross join lateral unnest(p.base_quantities) as b (report)
   where not s.is_capped and not q.is_capped
     and case
+      when p.is_base_anchor then true
       when p.is_base_before then
         case when s.members is null then q.size <= s.size
           else not c.is_base_beyond and c.held_by_base <@ s.members and q.members <@ (s.members || c.held_by_statement) end
@@ -99,3 +101,10 @@ left join pairs as p on s.fact_id = p.fact_id
 left join variances as v on s.fact_id = v.fact_id
 left join placed as k on s.fact_id = k.fact_id
 left join defaults as d on s.fact_id = d.fact_id
+where not s.is_anchor
+
+union all
+
+-- What was said of it stands; where it stands is needed by what follows.
+select a.fact_id, null, '{}', 'incomparable', false, null, a.kstar_size, null, a.kstar_total
+from {{ ref('int_anchors') }} as a

@@ -1,8 +1,10 @@
+-- depends_on: {{ ref('int_anchors') }}
+
 {{ config(
     materialized='incremental',
     incremental_strategy='upsert_changed',
     unique_key='fact_id',
-    indexes=[{'columns': ['fact_id'], 'unique': true}, {'columns': ['item', 'location', 'measure']}, {'columns': ['disposition', 'reason']}],
+    indexes=[{'columns': ['fact_id'], 'unique': true}, {'columns': ['item', 'location', 'measure', 'kind', 'disposition']}, {'columns': ['disposition', 'reason']}],
 ) }}
 
 -- Exactly one disposition for each fact (semantics §4), with its reason and the fact that decided it.
@@ -32,7 +34,8 @@ select
   end as reason,
   case
     when t.disposition is not null then t.decided_by
-    when t.kind = 'movement' then case when m.is_in_base then m.base_fact end
+    -- Of an absorbed movement it is the base in force of its key (`balances.base_fact`), today's and tomorrow's.
+    when t.kind = 'movement' then null
     when s.is_applied then null
     else c.compared_to
   end as decided_by,
@@ -44,6 +47,21 @@ left join {{ ref('int_statements') }} as s on t.fact_id = s.fact_id
 left join {{ ref('int_comparisons') }} as c on t.fact_id = c.fact_id
 where t.is_in_scope
 
+{% if is_incremental() -%}
+union all
+
+-- A base that begins after `since` holds every movement before it: those that counted on top of the old one are inside.
+select
+  d.fact_id, d.source, d.kind, d.item, d.location, d.measure, d.lot, d.document_id, d.position, d.received_at,
+  'absorbed', 'inside_base', null, d.detail, {{ current_batch_id() }}
+from {{ ref('int_anchors') }} as a
+inner join {{ ref('int_statements') }} as s on a.fact_id = s.fact_id and not s.is_base
+inner join {{ this }} as d
+  on a.item = d.item and a.location = d.location and a.measure = d.measure and a.key_lot = d.lot
+  and d.kind = 'movement' and d.disposition = 'applied'
+where not exists (select from {{ ref('int_tellings') }} as t where t.fact_id = d.fact_id)
+
+{% endif -%}
 union all
 
 -- Facts that name no cell, because they could not be mapped or read.

@@ -6,7 +6,9 @@
 with in_scope as (
   select s.*, true as is_in_scope
   from {{ ref('stg_facts') }} as s
-  inner join {{ ref('int_touched_cells') }} as c on s.item = c.item and s.location = c.location and s.measure = c.measure
+  inner join {{ ref('int_touched_cells') }} as c
+    on s.item = c.item and s.location = c.location and s.measure = c.measure
+    {%- if not is_rebuild() %} and s.said_from >= c.since{% endif %}
 ),
 
 {% if is_rebuild() -%}

@@ -44,11 +44,14 @@ chained as (
 numbered as (
   select
     c.*,
-    row_number() over (
+    coalesce(a.movements, 0) + row_number() over (
       partition by c.item, c.location, c.measure, c.key_lot
       order by case when c.is_one_source and c.is_sequenced then c.sequence end, {{ total_order('c') }}
-    )::integer as ordinal
+    )::integer as ordinal,
+    coalesce(a.total, 0) as total_before
   from chained as c
+  left join {{ ref('int_anchors') }} as a
+    on c.item = a.item and c.location = a.location and c.measure = a.measure and c.key_lot = a.key_lot
 )
 
 select
@@ -66,7 +69,7 @@ select
   n.window_to,
   n.delta,
   n.is_chain,
-  sum(n.delta) over (
+  (n.total_before + sum(n.delta) over (
     partition by n.item, n.location, n.measure, n.key_lot order by n.ordinal rows between unbounded preceding and current row
-  )::bigint as prefix_sum
+  ))::bigint as prefix_sum
 from numbered as n

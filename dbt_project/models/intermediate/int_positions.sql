@@ -11,12 +11,20 @@ with recursive chain_bounds as (
   select
     s.fact_id as statement,
     s.item, s.location, s.measure, s.key_lot,
-    coalesce(max(m.ordinal) filter (where {{ provably_before('m', 's') }}), 0) as least,
-    coalesce(min(m.ordinal) filter (where {{ provably_before('s', 'm') }}) - 1, count(m.ordinal)::integer) as most,
-    coalesce(max(m.ordinal) filter (where m.rec_from < s.rec_to and not {{ provably_before('s', 'm') }}), 0) as usual
+    coalesce(max(m.ordinal) filter (where {{ provably_before('m', 's') }}), min(a.movements), 0) as least,
+    coalesce(
+      min(m.ordinal) filter (where {{ provably_before('s', 'm') }}) - 1, coalesce(min(a.movements), 0) + count(m.ordinal)::integer
+    ) as most,
+    coalesce(
+      max(m.ordinal) filter (where m.rec_from < s.rec_to and not {{ provably_before('s', 'm') }}), min(a.movements), 0
+    ) as usual,
+    coalesce(min(a.total), 0) as total_before
   from {{ ref('int_statements') }} as s
   left join {{ ref('int_movements') }} as m
     on s.item = m.item and s.location = m.location and s.measure = m.measure and s.key_lot = m.key_lot
+  left join {{ ref('int_anchors') }} as a
+    on s.item = a.item and s.location = a.location and s.measure = a.measure and s.key_lot = a.key_lot
+  where not s.is_anchor
   group by s.fact_id, s.item, s.location, s.measure, s.key_lot
   having coalesce(bool_and(m.is_chain), true)
 ),
@@ -33,7 +41,7 @@ chain_positions as (
   select
     c.statement,
     n.size,
-    coalesce(m.prefix_sum, 0)::bigint as total,
+    coalesce(m.prefix_sum, c.total_before)::bigint as total,
     n.size = c.default_size as is_default,
     c.is_capped
   from chain_sizes as c
@@ -49,25 +57,28 @@ chain_positions as (
 chain_slack as (
   select
     c.statement,
-    coalesce(sum(m.delta) filter (where m.ordinal <= c.least), 0)::bigint as total_in,
+    (c.total_before + coalesce(sum(m.delta) filter (where m.ordinal <= c.least), 0))::bigint as total_in,
     coalesce(sum(least(m.delta, 0)) filter (where m.ordinal > c.least), 0)::bigint as open_down,
     coalesce(sum(greatest(m.delta, 0)) filter (where m.ordinal > c.least), 0)::bigint as open_up
   from chain_sizes as c
   left join {{ ref('int_movements') }} as m
     on c.item = m.item and c.location = m.location and c.measure = m.measure and c.key_lot = m.key_lot and c.most >= m.ordinal
   where c.is_capped
-  group by c.statement
+  group by c.statement, c.total_before
 ),
 
 set_sides as (
   select
-    statement,
-    coalesce(sum(delta) filter (where side = 'in'), 0)::bigint as total_in,
-    count(*) filter (where side = 'in')::integer as size_in,
-    coalesce(sum(least(delta, 0)) filter (where side = 'open'), 0)::bigint as open_down,
-    coalesce(sum(greatest(delta, 0)) filter (where side = 'open'), 0)::bigint as open_up
-  from {{ ref('int_sides') }}
-  group by statement
+    x.statement,
+    (coalesce(min(a.total), 0) + coalesce(sum(x.delta) filter (where x.side = 'in'), 0))::bigint as total_in,
+    coalesce(min(a.movements), 0) + count(*) filter (where x.side = 'in')::integer as size_in,
+    coalesce(sum(least(x.delta, 0)) filter (where x.side = 'open'), 0)::bigint as open_down,
+    coalesce(sum(greatest(x.delta, 0)) filter (where x.side = 'open'), 0)::bigint as open_up
+  from {{ ref('int_sides') }} as x
+  inner join {{ ref('int_statements') }} as s on x.statement = s.fact_id
+  left join {{ ref('int_anchors') }} as a
+    on s.item = a.item and s.location = a.location and s.measure = a.measure and s.key_lot = a.key_lot
+  group by x.statement
 ),
 
 -- Closure: with a lag it is asked only among movements of one source (semantics §5).
@@ -248,3 +259,12 @@ select
 from capped_sets as c
 inner join set_sides as s on c.statement = s.statement
 left join default_members as d on c.statement = d.statement
+
+union all
+
+-- Of a balance before `since` only the sums of its positions are kept: whatever follows holds them all.
+select
+  a.fact_id, a.kstar_size, n.total, null, n.total = a.kstar_total, a.is_capped,
+  null, null, null
+from {{ ref('int_anchors') }} as a
+cross join lateral unnest(a.position_totals) as n (total)

@@ -3,14 +3,15 @@
 -- Role of every source, and grain, for each touched (measure, location, item class) over time (semantics §3).
 -- The row with an empty source carries the grain of the primary of that span.
 
+-- Every item class: a fact of another cell that shares an event with one of these may name an item of any class.
 with cells as (
-  select distinct
+  select
     c.measure,
     c.location,
     i.item_class,
     case when position('|' in c.location) > 0 then split_part(c.location, '|', 1) else '' end as namespace
-  from {{ ref('int_touched_cells') }} as c
-  inner join {{ source('ops', 'current_items') }} as i on c.item = i.item
+  from (select distinct measure, location from {{ ref('int_touched_cells') }}) as c
+  cross join (select distinct item_class from {{ source('ops', 'current_items') }}) as i
 ),
 
 -- A glob becomes a like pattern. `x|*` is the any-location of the namespace x (scenarios share one database).

@@ -28,4 +28,4 @@ select
 from {{ ref('int_statements') }} as s
 inner join {{ ref('int_movements') }} as m
   on s.item = m.item and s.location = m.location and s.measure = m.measure and s.key_lot = m.key_lot
-where not m.is_chain
+where not m.is_chain and not s.is_anchor

@@ -53,10 +53,10 @@ statements as (
     )::integer as ordinal,
     t.disposition is null and coalesce(r.is_stale, t.window_to <= t.latest_primary_from) as is_stale,
     t.disposition is null and coalesce(r.is_newer, t.latest_primary_to <= t.window_from, true) as is_newer,
-    t.disposition is null and t.fact_id = first_value(t.fact_id) over (
+    first_value(t.fact_id) over (
       partition by t.item, t.location, t.measure, t.key_lot, t.disposition is null
       order by t.line_received_at, {{ total_order('t') }}
-    ) as is_first_received
+    ) as first_received
   from told as t
   left join turned as r on t.fact_id = r.fact_id
   where t.kind = 'balance' and (t.disposition is null or t.disposition = 'not_owner')
@@ -64,9 +64,27 @@ statements as (
 
 applied as (
   select
-    s.*,
-    s.disposition is null and (s.role_rank = 3 or s.is_first_received or (s.is_newer and s.is_stale is not true)) as is_applied
+    s.item, s.location, s.measure, s.key_lot, s.ordinal, s.fact_id, s.kind, s.source, s.line_key, s.revision, s.role_rank,
+    s.quantity, s.quantities, s.rec_from, s.rec_to, s.window_from, s.window_to, s.has_lag, s.sequence, s.disposition,
+    s.is_comparable, s.is_stale, s.received_at,
+    coalesce(a.first_received_fact, case when s.disposition is null then s.first_received end) as first_received_fact,
+    s.disposition is null and (
+      s.role_rank = 3 or s.fact_id = coalesce(a.first_received_fact, s.first_received) or (s.is_newer and s.is_stale is not true)
+    ) as is_applied,
+    false as is_anchor
   from statements as s
+  left join {{ ref('int_anchors') }} as a
+    on s.item = a.item and s.location = a.location and s.measure = a.measure and s.key_lot = a.key_lot
+
+  union all
+
+  -- The last balance applied before `since` stands in for all before it.
+  select
+    a.item, a.location, a.measure, a.key_lot, 0, a.fact_id, 'balance', a.source, a.line_key, a.revision, a.role_rank,
+    a.quantity, a.quantities, a.rec_from, a.rec_to, a.window_from, a.window_to, a.has_lag, a.sequence, null,
+    false, false, a.received_to, a.first_received_fact,
+    true, true
+  from {{ ref('int_anchors') }} as a
 ),
 
 compared as (
@@ -81,20 +99,36 @@ compared as (
   from applied as a
 ),
 
-overtaken as (
-  select distinct a.fact_id
-  from compared as a
-  inner join compared as b
-    on a.item = b.item and a.location = b.location and a.measure = b.measure and a.key_lot = b.key_lot
-  where a.is_applied and b.is_applied and {{ provably_before('a', 'b') }}
+-- Of the applied balances not provably before another, the last in §2 order. Found without comparing all pairs: what
+-- ends before the last one of its source begins, or whose window does before another's, is overtaken; only what is
+-- left can be overtaken by sequence.
+last_begins as (
+  select item, location, measure, key_lot, source, max(rec_from) as rec_from, max(window_from) as window_from
+  from compared
+  where is_applied
+  group by item, location, measure, key_lot, source
 ),
 
--- Of the applied balances not provably before another, the last in §2 order; a primary wins a tie of from and to.
+standing as (
+  select c.*
+  from compared as c
+  where c.is_applied and not exists (
+    select from last_begins as l
+    where l.item = c.item and l.location = c.location and l.measure = c.measure and l.key_lot = c.key_lot
+      and case when l.source = c.source then c.rec_to <= l.rec_from else c.window_to <= l.window_from end
+  )
+),
+
+-- A primary wins a tie of from and to.
 bases as (
   select distinct on (c.item, c.location, c.measure, c.key_lot) c.fact_id
-  from compared as c
-  left join overtaken as o on c.fact_id = o.fact_id
-  where c.is_applied and o.fact_id is null
+  from standing as c
+  where not exists (
+    select from compared as b
+    where b.is_applied
+      and b.item = c.item and b.location = c.location and b.measure = c.measure and b.key_lot = c.key_lot
+      and {{ provably_before('c', 'b') }}
+  )
   order by
     c.item asc, c.location asc, c.measure asc, c.key_lot asc,
     c.rec_from desc, c.rec_to desc, (c.role_rank = 3) desc, {{ total_order('c', 'desc') }}
@@ -115,7 +149,12 @@ select
   c.has_lag,
   c.sequence,
   c.disposition,
+  c.received_at,
+  c.first_received_fact,
+  c.line_key,
+  c.revision,
   c.is_applied,
+  c.is_anchor,
   c.is_stale is true as is_stale,
   -- The ledger books the base in force last, so it opens only where it stands alone.
   c.is_applied and c.fact_id = first_value(c.fact_id) over (

@@ -1,39 +1,128 @@
 {{ config(materialized='table', indexes=[{'columns': ['item', 'location', 'measure'], 'unique': true}]) }}
 
--- The cells (item, location, measure) this batch must think about: everything downstream is bounded by them.
+-- The cells (item, location, measure) this batch must think about: everything downstream is bounded by them, and by
+-- `since`: what of the cell begins before it stands as it is, summed up in a checkpoint (ADR 0011); -infinity: all of
+-- the cell is thought about again.
+
+{%- set checkpoints = checkpoint_relation() %}
 
 {% if is_rebuild() -%}
-select distinct item, location, measure
+select item, location, measure, '-infinity'::timestamptz as since
 from {{ ref('stg_facts') }}
 where item is not null and location is not null and measure is not null
+group by item, location, measure
 {%- else -%}
 with changed as (
-  select item, location, measure, event_key, source, line_key
-  from {{ ref('stg_facts') }}
-  where batch_id = {{ current_batch_id() }} and item is not null and location is not null and measure is not null
+  select
+    s.fact_id, s.item, s.location, s.measure, s.kind, s.source, s.line_key, s.event_key, s.sequence, s.received_at,
+    s.said_from - (src.clock_skew_s + src.lag_s) * interval '1 second' as opens_at
+  from {{ ref('stg_facts') }} as s
+  left join {{ source('ops', 'current_sources') }} as src on s.source = src.source
+  where s.batch_id = {{ current_batch_id() }} and s.item is not null and s.location is not null and s.measure is not null
+),
+
+-- Receipts of one line, and tellings of one event, are judged together, also where they name different items: which
+-- receipt of a line is kept decides what its event is told by.
+lines as (
+  select
+    s.fact_id, s.item, s.location, s.measure, s.source, s.event_key, s.said_from,
+    c.kind = 'balance' or s.kind = 'balance' as is_line_of_balance
+  from changed as c
+  inner join {{ ref('stg_facts') }} as s
+    on c.line_key = s.line_key and c.source = s.source and c.location = s.location and c.measure = s.measure
+    and c.fact_id <> s.fact_id
+),
+
+events as (
+  select fact_id, event_key, location, measure from changed
+  union
+  select fact_id, event_key, location, measure from lines
+),
+
+kin as (
+  select item, location, measure, source, said_from, is_line_of_balance
+  from lines
+  union all
+  select s.item, s.location, s.measure, s.source, s.said_from, false
+  from events as e
+  inner join {{ ref('stg_facts') }} as s
+    on e.event_key = s.event_key and e.location = s.location and e.measure = s.measure and e.fact_id <> s.fact_id
+),
+
+reasons as (
+  select item, location, measure, opens_at, received_at, false as is_whole
+  from changed
+  union all
+  -- A balance that is revised may hand the base back to an older one: what stands before it does not stay.
+  select
+    k.item, k.location, k.measure, k.said_from - (src.clock_skew_s + src.lag_s) * interval '1 second', null,
+    k.is_line_of_balance
+  from kin as k
+  left join {{ source('ops', 'current_sources') }} as src on k.source = src.source
+  union all
+  select t.item, t.location, t.measure, null, null, true
+  from {{ source('ops', 'key_triggers') }} as t
+  where t.batch_id = {{ current_batch_id() }}
+),
+
+cells as (
+  select
+    item, location, measure,
+    min(opens_at) as opens_at,
+    min(received_at) as received_at,
+    bool_or(is_whole) as is_whole
+  from reasons
+  group by item, location, measure
+){% if checkpoints is none %}
+
+select item, location, measure, '-infinity'::timestamptz as since
+from cells
+{%- else %},
+
+-- The latest checkpoint that nothing new can reach behind: neither by its time, nor by when it was heard, nor by its
+-- place in the source's own order.
+begun as (
+  select c.item, c.location, c.measure, k.cut_at
+  from cells as c
+  left join lateral (
+    select p.cut_at
+    from {{ checkpoints }} as p
+    where p.item = c.item and p.location = c.location and p.measure = c.measure
+      and p.cut_at <= c.opens_at and p.received_to < c.received_at
+      and not exists (
+        select from changed as x
+        where x.item = c.item and x.location = c.location and x.measure = c.measure
+          and x.source = p.sequence_source and x.sequence <= p.sequence_max
+      )
+    order by p.cut_at desc
+    limit 1
+  ) as k on not c.is_whole
+),
+
+-- A sequence that runs back may be contradicted, and then it is none for the whole key (semantics §2).
+steps as (
+  select
+    b.item, b.location, b.measure,
+    s.sequence < max(s.sequence) over (
+      partition by b.item, b.location, b.measure, s.source order by s.said_from asc, s.sequence asc
+      rows between unbounded preceding and 1 preceding
+    ) as is_back
+  from begun as b
+  inner join {{ ref('stg_facts') }} as s
+    on b.item = s.item and b.location = s.location and b.measure = s.measure and b.cut_at <= s.said_from
+  where b.cut_at is not null and s.sequence is not null
+),
+
+doubtful as (
+  select distinct item, location, measure
+  from steps
+  where is_back
 )
 
-select item, location, measure
-from changed
-
-union
-
-select t.item, t.location, t.measure
-from {{ source('ops', 'key_triggers') }} as t
-where t.batch_id = {{ current_batch_id() }}
-
-union
-
--- Tellings of one event, or receipts of one line, may name different items: a new one concerns both cells.
-select s.item, s.location, s.measure
-from changed as c
-inner join {{ ref('stg_facts') }} as s
-  on c.event_key = s.event_key and c.location = s.location and c.measure = s.measure and c.item <> s.item
-
-union
-
-select s.item, s.location, s.measure
-from changed as c
-inner join {{ ref('stg_facts') }} as s
-  on c.line_key = s.line_key and c.source = s.source and c.location = s.location and c.measure = s.measure and c.item <> s.item
+select
+  b.item, b.location, b.measure,
+  case when d.item is null then coalesce(b.cut_at, '-infinity') else '-infinity' end as since
+from begun as b
+left join doubtful as d on b.item = d.item and b.location = d.location and b.measure = d.measure
+{%- endif %}
 {%- endif %}

@@ -4,7 +4,7 @@
     unique_key='fact_id',
     indexes=[
       {'columns': ['fact_id'], 'unique': true},
-      {'columns': ['item', 'location', 'measure']},
+      {'columns': ['item', 'location', 'measure', 'said_from']},
       {'columns': ['event_key', 'location', 'measure']},
       {'columns': ['line_key', 'source']},
       {'columns': ['batch_id']},

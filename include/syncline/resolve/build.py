@@ -23,6 +23,9 @@ FIRST = ["--select", "tag:resolve", "tag:marts", "--exclude-resource-type", "uni
 # A rebuilt table takes the views on it along: the marts come back in the same run.
 EVERYTHING = ["--full-refresh", *FIRST]
 MARTS = ["--select", "tag:marts", "--exclude-resource-type", "unit_test"]
+# Facts a cell keeps thinking about before older ones are summed up (ADR 0011): fewer make batches of a long history
+# cheaper, more make it rarer that a late fact reaches behind the latest checkpoint.
+CHECKPOINT_FACTS = 24
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,14 @@ class Built:
     exceptions_resolved: int
 
 
-def build(conn: psycopg.Connection, dsn: str, batch_id: int, target: Path | None = None) -> Built:
+def build(
+    conn: psycopg.Connection,
+    dsn: str,
+    batch_id: int,
+    target: Path | None = None,
+    *,
+    checkpoint_facts: int = CHECKPOINT_FACTS,
+) -> Built:
     """Resolve the facts of ``batch_id`` (as role transformer). Safe to repeat: the same rows come out.
 
     A batch that was released is left alone: its candidates are history, and rebuilding them would put the ones of
@@ -51,7 +61,7 @@ def build(conn: psycopg.Connection, dsn: str, batch_id: int, target: Path | None
         return Built(batch_id, 0, 0.0, {}, 0, 0)
     has_marts = conn.execute("select to_regclass('marts.sync_health') is not null").fetchone() == (True,)
     # The first build makes the marts too: people look at them before the `marts` DAG has had its turn.
-    return _build(conn, dsn, batch_id, LANE if has_marts else FIRST, target)
+    return _build(conn, dsn, batch_id, LANE if has_marts else FIRST, target, checkpoint_facts)
 
 
 def rebuild(conn: psycopg.Connection, dsn: str, target: Path | None = None) -> Built | None:
@@ -59,7 +69,7 @@ def rebuild(conn: psycopg.Connection, dsn: str, target: Path | None = None) -> B
     row = conn.execute("select max(batch_id) from ops.batches").fetchone()
     if row is None or row[0] is None:
         return None
-    return _build(conn, dsn, row[0], EVERYTHING, target)
+    return _build(conn, dsn, row[0], EVERYTHING, target, CHECKPOINT_FACTS)
 
 
 def build_marts(dsn: str, target: Path | None = None) -> int:
@@ -67,11 +77,13 @@ def build_marts(dsn: str, target: Path | None = None) -> int:
     return len(dbt.run(dsn, ["build", *MARTS], target))
 
 
-def _build(conn: psycopg.Connection, dsn: str, batch_id: int, selection: list[str], target: Path | None) -> Built:
+def _build(
+    conn: psycopg.Connection, dsn: str, batch_id: int, selection: list[str], target: Path | None, checkpoint_facts: int
+) -> Built:
     if conn.execute("select pg_try_advisory_lock(%s)", (BUILD_LOCK,)).fetchone() != (True,):
         raise RetryableError("Another build is running.", next_step="Nothing: this one is retried.", batch_id=batch_id)
     try:
-        as_of = _make_current(conn, batch_id)
+        as_of = _make_current(conn, batch_id, checkpoint_facts)
         started = time.monotonic()
         nodes = dbt.run(dsn, ["build", *selection], target)
         seconds = round(time.monotonic() - started, 2)
@@ -85,14 +97,16 @@ def _build(conn: psycopg.Connection, dsn: str, batch_id: int, selection: list[st
     )
 
 
-def _make_current(conn: psycopg.Connection, batch_id: int) -> datetime:
+def _make_current(conn: psycopg.Connection, batch_id: int, checkpoint_facts: int) -> datetime:
     row = conn.execute(
         """
-        insert into ops.current_batch (batch_id, as_of) select batch_id, as_of from ops.batches where batch_id = %s
-        on conflict (only_row) do update set batch_id = excluded.batch_id, as_of = excluded.as_of
+        insert into ops.current_batch (batch_id, as_of, checkpoint_facts)
+        select batch_id, as_of, %s from ops.batches where batch_id = %s
+        on conflict (only_row) do update set batch_id = excluded.batch_id, as_of = excluded.as_of,
+          checkpoint_facts = excluded.checkpoint_facts
         returning as_of
         """,
-        (batch_id,),
+        (checkpoint_facts, batch_id),
     ).fetchone()
     assert row is not None, f"batch {batch_id} was never opened"
     as_of: datetime = row[0]

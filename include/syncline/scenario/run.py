@@ -17,6 +17,7 @@ import psycopg
 
 from syncline.config import apply
 from syncline.resolve import build, open_batch, rebuild
+from syncline.resolve.build import CHECKPOINT_FACTS
 from syncline.scenario.read import Scenario, configuration
 
 RUN_TIME = datetime(2100, 1, 1, tzinfo=UTC)  # run time is data; scenarios do not depend on it
@@ -34,6 +35,7 @@ class Options:
     batches: int = 1
     duplicate: float = 0.0
     rebuild: bool = False
+    checkpoint_facts: int = CHECKPOINT_FACTS
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def run_scenarios(conn: psycopg.Connection, dsn: str, scenarios: list[Scenario],
             _load(conn, load)
             batch = open_batch(conn, RUN_TIME)
             if batch is not None:
-                build(conn, dsn, batch.batch_id, Path(target))
+                build(conn, dsn, batch.batch_id, Path(target), checkpoint_facts=options.checkpoint_facts)
                 # Nothing is pushed from here: the batch ends without a gate and without an outbox.
                 conn.execute("update ops.batches set state = 'released' where batch_id = %s", (batch.batch_id,))
         if options.rebuild:

@@ -1,0 +1,60 @@
+{#-
+  The table of checkpoints as the batch before left it; none before the first build. By name and not by ref(): what is
+  touched decides where the next checkpoint goes, so the graph would be a circle.
+-#}
+{% macro checkpoint_relation() -%}
+  {%- if execute -%}
+    {{ return(adapter.get_relation(database=target.database, schema='intermediate', identifier='int_checkpoints')) }}
+  {%- endif -%}
+  {{ return(none) }}
+{%- endmacro %}
+
+{#- Facts a cell keeps thinking about, at least, before the older ones are summed up; data, so that tests can lower it. -#}
+{% macro checkpoint_facts() -%}
+  (select checkpoint_facts from {{ source('ops', 'current_batch') }})
+{%- endmacro %}
+
+{#- Columns of a checkpoint, with their types; the model `int_checkpoints` says what each means. -#}
+{% macro checkpoint_types() -%}
+  {{ return([
+    ('item', 'text'),
+    ('location', 'text'),
+    ('measure', 'text'),
+    ('key_lot', 'text'),
+    ('cut_at', 'timestamptz'),
+    ('movements', 'integer'),
+    ('total', 'bigint'),
+    ('ledger_total', 'bigint'),
+    ('received_to', 'timestamptz'),
+    ('sequence_source', 'text'),
+    ('sequence_max', 'bigint'),
+    ('first_received_fact', 'text'),
+    ('fact_id', 'text'),
+    ('source', 'text'),
+    ('role_rank', 'integer'),
+    ('quantity', 'bigint'),
+    ('quantities', 'bigint[]'),
+    ('rec_from', 'timestamptz'),
+    ('rec_to', 'timestamptz'),
+    ('window_from', 'timestamptz'),
+    ('window_to', 'timestamptz'),
+    ('has_lag', 'boolean'),
+    ('sequence', 'bigint'),
+    ('line_key', 'text'),
+    ('revision', 'integer'),
+    ('position_totals', 'bigint[]'),
+    ('is_capped', 'boolean'),
+    ('kstar_size', 'integer'),
+    ('kstar_total', 'bigint'),
+    ('slack_lo', 'bigint'),
+    ('slack_hi', 'bigint'),
+  ]) }}
+{%- endmacro %}
+
+{% macro checkpoint_columns(alias) -%}
+  {% for name, _ in checkpoint_types() %}{{ alias }}.{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+{%- endmacro %}
+
+{% macro no_checkpoint() -%}
+  {% for name, type in checkpoint_types() %}null::{{ type }} as {{ name }}{{ ', ' if not loop.last }}{% endfor %}
+{%- endmacro %}

@@ -1,0 +1,178 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_checkpoints',
+    unique_key=['item', 'location', 'measure', 'cut_at'],
+    indexes=[{'columns': ['item', 'location', 'measure', 'cut_at'], 'unique': true}],
+    on_schema_change='fail',
+) }}
+
+-- Where the next batches may begin (ADR 0011): an instant of a cell that no fact, line or event reaches across, so that
+-- everything before it is provably before everything after it; with all that what comes later needs of what was before.
+-- Only cells of one grain, under rules that never changed, whose sequence nobody contradicts, and that have a balance.
+
+with steady_roles as (
+  select measure, location, item_class
+  from {{ ref('int_roles') }}
+  where source = ''
+  group by measure, location, item_class
+  having count(*) = 1
+),
+
+cells as (
+  select t.item, t.location, t.measure
+  from {{ ref('int_tellings') }} as t
+  inner join steady_roles as r on t.measure = r.measure and t.location = r.location and t.item_class = r.item_class
+  left join {{ ref('int_anchors') }} as a on t.item = a.item and t.location = a.location and t.measure = a.measure
+  where t.is_in_scope
+  group by t.item, t.location, t.measure
+  having count(*) >= 2 * {{ checkpoint_facts() }}
+    and max(t.key_lot) = ''
+    and not bool_or(t.is_sequence_contradicted)
+    and count(distinct t.source) filter (where t.sequence is not null) <= 1
+    and bool_and(t.sequence is null or t.source = coalesce(a.sequence_source, t.source))
+),
+
+-- A fact reaches as far as everything that is judged together with it.
+reaches as (
+  select
+    t.item, t.location, t.measure, t.fact_id,
+    least(min(t.window_from) over line, min(t.window_from) over event) as opens_at,
+    greatest(max(t.window_to) over line, max(t.window_to) over event) as closes_at
+  from {{ ref('int_tellings') }} as t
+  inner join cells as c on t.item = c.item and t.location = c.location and t.measure = c.measure
+  where t.is_in_scope
+  window
+    line as (partition by t.item, t.location, t.measure, t.source, t.line_key),
+    event as (partition by t.item, t.location, t.measure, t.event_key)
+),
+
+swept as (
+  select
+    r.*,
+    count(*) over (partition by r.item, r.location, r.measure order by r.opens_at desc, r.fact_id desc) as facts_after,
+    max(r.closes_at) over (
+      partition by r.item, r.location, r.measure order by r.opens_at asc, r.fact_id asc
+      rows between unbounded preceding and 1 preceding
+    ) as closed_before
+  from reaches as r
+),
+
+cuts as (
+  select item, location, measure, max(opens_at) as cut_at
+  from swept
+  where closed_before <= opens_at and facts_after >= {{ checkpoint_facts() }}
+  group by item, location, measure
+),
+
+-- The balance that stands in for all before it must be the last in every respect.
+last_applied as (
+  select distinct on (c.item, c.location, c.measure) c.cut_at, s.*
+  from cuts as c
+  inner join {{ ref('int_statements') }} as s
+    on c.item = s.item and c.location = s.location and c.measure = s.measure and c.cut_at > s.rec_from
+  where s.is_applied
+  order by c.item asc, c.location asc, c.measure asc, s.ordinal desc
+),
+
+unlike as (
+  select distinct l.fact_id
+  from last_applied as l
+  inner join {{ ref('int_statements') }} as s
+    on l.item = s.item and l.location = s.location and l.measure = s.measure and l.cut_at > s.rec_from
+  where s.is_applied and l.fact_id <> s.fact_id
+    and ((s.rec_from, s.rec_to) >= (l.rec_from, l.rec_to) or {{ provably_before('l', 's') }})
+),
+
+heard as (
+  select
+    c.item, c.location, c.measure,
+    max(t.received_at) as received_to,
+    max(t.source) filter (where t.sequence is not null) as sequence_source,
+    max(t.sequence) as sequence_max
+  from cuts as c
+  inner join {{ ref('int_tellings') }} as t
+    on c.item = t.item and c.location = t.location and c.measure = t.measure and c.cut_at > t.rec_from and t.is_in_scope
+  group by c.item, c.location, c.measure
+),
+
+moved as (
+  select c.item, c.location, c.measure, count(*)::integer as movements, sum(m.delta)::bigint as total
+  from cuts as c
+  inner join {{ ref('int_movements') }} as m
+    on c.item = m.item and c.location = m.location and c.measure = m.measure and c.cut_at > m.rec_from
+  group by c.item, c.location, c.measure
+),
+
+booked as (
+  select c.item, c.location, c.measure, sum(l.quantity)::bigint as total
+  from cuts as c
+  inner join {{ ref('int_touched_cells') }} as t on c.item = t.item and c.location = t.location and c.measure = t.measure
+  inner join {{ ref('ledger') }} as l
+    on c.item = l.item and c.location = l.location and c.measure = l.measure
+    and t.since <= l.booked_from and c.cut_at > l.booked_from
+  group by c.item, c.location, c.measure
+),
+
+placed as (
+  select
+    l.fact_id,
+    array_agg(distinct p.total order by p.total) as position_totals,
+    bool_or(p.is_capped) as is_capped
+  from last_applied as l
+  inner join {{ ref('int_positions') }} as p on l.fact_id = p.statement
+  group by l.fact_id
+),
+
+-- As canonical.balances takes its bounds, from what was applied up to here.
+slack as (
+  select
+    l.fact_id,
+    min(r.report - case when p.is_capped then p.total_in + p.open_up else p.total end)::bigint as slack_lo,
+    max(r.report - case when p.is_capped then p.total_in + p.open_down else p.total end)::bigint as slack_hi
+  from last_applied as l
+  inner join {{ ref('int_statements') }} as s
+    on l.item = s.item and l.location = s.location and l.measure = s.measure and l.cut_at > s.rec_from
+    and s.is_applied and (l.fact_id = s.fact_id or not {{ provably_before('s', 'l') }})
+  inner join {{ ref('int_positions') }} as p on s.fact_id = p.statement
+  cross join lateral unnest(s.quantities) as r (report)
+  where not l.is_anchor
+  group by l.fact_id
+)
+
+select
+  l.item, l.location, l.measure, l.key_lot, l.cut_at,
+  coalesce(a.movements, 0) + coalesce(m.movements, 0) as movements,
+  (coalesce(a.total, 0) + coalesce(m.total, 0))::bigint as total,
+  (coalesce(a.ledger_total, 0) + coalesce(b.total, 0))::bigint as ledger_total,
+  greatest(a.received_to, h.received_to) as received_to,
+  coalesce(a.sequence_source, h.sequence_source) as sequence_source,
+  greatest(a.sequence_max, h.sequence_max) as sequence_max,
+  l.first_received_fact,
+  l.fact_id,
+  l.source,
+  l.role_rank,
+  l.quantity,
+  l.quantities,
+  l.rec_from,
+  l.rec_to,
+  l.window_from,
+  l.window_to,
+  l.has_lag,
+  l.sequence,
+  l.line_key,
+  l.revision,
+  p.position_totals,
+  p.is_capped,
+  k.kstar_size,
+  k.kstar_total,
+  case when l.is_anchor then a.slack_lo else s.slack_lo end as slack_lo,
+  case when l.is_anchor then a.slack_hi else s.slack_hi end as slack_hi
+from last_applied as l
+inner join heard as h on l.item = h.item and l.location = h.location and l.measure = h.measure
+inner join placed as p on l.fact_id = p.fact_id
+inner join {{ ref('int_comparisons') }} as k on l.fact_id = k.fact_id
+left join slack as s on l.fact_id = s.fact_id
+left join moved as m on l.item = m.item and l.location = m.location and l.measure = m.measure
+left join booked as b on l.item = b.item and l.location = b.location and l.measure = b.measure
+left join {{ ref('int_anchors') }} as a on l.item = a.item and l.location = a.location and l.measure = a.measure
+where not exists (select from unlike as u where u.fact_id = l.fact_id)
