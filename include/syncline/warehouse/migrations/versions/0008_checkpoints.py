@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0008"
-down_revision = "0003"
+down_revision = "0004"
 SQL = Path(__file__).parents[1] / "sql" / "0008_checkpoints.sql"
 
 
