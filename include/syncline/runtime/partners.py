@@ -23,7 +23,8 @@ TRUTH_S = 60.0
 class Day:
     """The simulated day: ``hours`` virtual hours pass at ``rate`` virtual seconds in a real second.
 
-    It begins ``lead_s`` real seconds after the twin serves: the scheduler is still loading dbt until then.
+    ``events_per_hour`` are planned for a virtual hour; about half of them are told by a WMS. It begins ``lead_s`` real
+    seconds after the twin serves: the scheduler is still loading dbt until then.
     """
 
     seed: int = 7
@@ -31,6 +32,7 @@ class Day:
     rate: float = 120.0
     faults: str = "default"
     lead_s: float = 20.0
+    events_per_hour: int = 400
 
 
 @dataclass
@@ -73,6 +75,7 @@ def start(supervisor: Supervisor, installation: Installation, day: Day) -> Partn
     command = [str(Path(sys.executable).parent / "syncline"), "twin", "serve"]
     command += ["--env-file", str(written), "--files", str(files), "--seed", str(day.seed)]
     command += ["--hours", str(day.hours), "--rate", str(day.rate), "--faults", day.faults, "--lead-s", str(day.lead_s)]
+    command += ["--events-per-hour", str(day.events_per_hour)]
     # The DSN goes by environment: a command line can be read by everybody on the machine.
     env = build(installation, {"SYNCLINE_TWIN_DSN": installation.server.dsn(books)})
     supervisor.start("twin", command, env)
