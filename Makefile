@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ARGS ?=
 STATE := $(or $(SYNCLINE_HOME),.syncline)
 INSTALLED := $(VENV)/.installed
 READY := $(STATE)/.ready
@@ -38,6 +39,12 @@ test-deep: $(INSTALLED) ## Long property tests: 200 random edits of the configur
 chaos: $(INSTALLED) ## Kill, clear, hold and cut off a running installation (about 18 minutes)
 	@$(BIN)/python -m pytest -m live tests/live
 
+bench: $(INSTALLED) ## Measure everything and write docs/reference/performance.md (at most 25 minutes; ARGS="--size small": 2)
+	@$(BIN)/python -m bench $(ARGS)
+
+soak: $(INSTALLED) ## 20 minutes at 500 events/s through real Airflow, with verdicts (ARGS="--minutes 2 --rate 100")
+	@$(BIN)/python -m bench.soak $(ARGS)
+
 lint: $(INSTALLED) ## What CI and the pre-commit hooks check
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -53,7 +60,7 @@ format: $(INSTALLED) ## Let ruff and sqlfluff rewrite the code
 	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project/models dbt_project/tests
 
 lock: $(INSTALLED) ## Resolve requirements.lock again from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra bench --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
 
 clean: ## Stop everything; remove the virtual environment, the state folder and all caches

@@ -1,0 +1,32 @@
+"""What is measured at which size: `small` shows in two minutes that everything works, `full` gives the figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Size:
+    """``history`` and ``history_long``: facts of the two histories a micro-batch of ``batch`` facts meets.
+    ``rebuilds``: facts of the full rebuilds whose growth is compared; the last one is ``history_long``."""
+
+    name: str
+    rebuilds: tuple[int, ...]
+    history: int
+    batch: int
+    repetitions: int
+    idle_polls: int
+    deep_items: int  # SKUs of the history whose keys are long instead of many
+    deep_facts: int
+    installation_minutes: float  # business time of the installation that shares and latency come from; 0: left out
+    installation_rate: float
+
+    @property
+    def history_long(self) -> int:
+        return self.rebuilds[-1]
+
+
+SIZES = {
+    "small": Size("small", (60_000, 120_000), 60_000, 1_000, 2, 10, 400, 0, 0.0, 0.0),
+    "full": Size("full", (1_000_000, 5_000_000), 100_000, 10_000, 5, 50, 400, 1_000_000, 3.0, 50.0),
+}
