@@ -114,4 +114,4 @@ def _look(source: Source) -> str:
         from syncline.sources.sftp_edi.folders import Folders
 
         sftp = stack.enter_context(open_sftp(connection(source.conn_id), source.timeout_s))
-        return f"answers; {len(Folders(sftp, source).inbox())} files wait in {source.file_rules.inbox}"
+        return f"answers; {len(Folders(sftp, source).inbox().entries)} files wait in {source.file_rules.inbox}"

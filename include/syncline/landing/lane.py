@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
 
 from syncline.errors import RetryableError
 from syncline.landing.warehouse_errors import warehouse_errors
-
-if TYPE_CHECKING:
-    import psycopg
 
 #  reader 1                          reader 2
 #  takes the lock, reads cursor 10
@@ -42,6 +41,6 @@ def source_lane(conn: psycopg.Connection, source: str) -> Iterator[dict[str, Any
     try:
         yield row[1] or {}
     finally:
-        # A broken connection has freed the lock already, and its own error must be the one that is seen.
-        if not conn.broken and not conn.closed:
+        # A broken connection has freed the lock already, and what broke it must be the error that is seen.
+        with suppress(psycopg.OperationalError, psycopg.InterfaceError):
             conn.execute(LEAVE, {"source": source})

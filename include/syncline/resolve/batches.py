@@ -11,6 +11,8 @@ from datetime import datetime
 
 import psycopg
 
+from syncline.landing.warehouse_errors import warehouse_errors
+
 # One batch in flight: the second opener waits here and finds the first one's batch.
 OPEN_LOCK = 7240003
 
@@ -24,6 +26,7 @@ class Batch:
     loads: int
 
 
+@warehouse_errors("open a batch")
 def open_batch(conn: psycopg.Connection, now: datetime) -> Batch | None:
     """Take everything pending into a new batch, or return the unfinished one; None when there is nothing to do.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import psycopg
 
 from syncline.errors import RetryableError
+from syncline.landing.warehouse_errors import warehouse_errors
 from syncline.resolve import dbt
 from syncline.resolve.exceptions import sync_exceptions
 
@@ -40,6 +42,7 @@ class Built:
     exceptions_resolved: int
 
 
+@warehouse_errors("build a batch")
 def build(
     conn: psycopg.Connection,
     dsn: str,
@@ -64,6 +67,7 @@ def build(
     return _build(conn, dsn, batch_id, LANE if has_marts else FIRST, target, checkpoint_facts)
 
 
+@warehouse_errors("rebuild what is derived")
 def rebuild(conn: psycopg.Connection, dsn: str, target: Path | None = None) -> Built | None:
     """Drop everything derived and derive it again from ``raw`` and ``ops``; None when no batch was ever opened."""
     row = conn.execute("select max(batch_id) from ops.batches").fetchone()
@@ -90,7 +94,9 @@ def _build(
         opened, resolved = sync_exceptions(conn, batch_id, as_of)
         conn.execute("update ops.batches set state = 'built' where batch_id = %s and state = 'open'", (batch_id,))
     finally:
-        conn.execute("select pg_advisory_unlock(%s)", (BUILD_LOCK,))
+        # A lost connection has freed the lock already, and what was lost must be the error that is seen.
+        with suppress(psycopg.OperationalError, psycopg.InterfaceError):
+            conn.execute("select pg_advisory_unlock(%s)", (BUILD_LOCK,))
     slowest = sorted(nodes, key=lambda node: -node.seconds)[:3]
     return Built(
         batch_id, len(nodes), seconds, {node.name: round(node.seconds, 2) for node in slowest}, opened, resolved

@@ -16,22 +16,9 @@ import psycopg
 
 from syncline.errors import TerminalError, WarehouseUnavailable
 from syncline.home import project_root, state_home
+from syncline.landing.warehouse_errors import says_unavailable
 
 log = logging.getLogger(__name__)
-
-# How dbt words a warehouse that is gone; anything else in a node is a defect to be read by a person.
-UNAVAILABLE = (
-    "could not connect",
-    "connection refused",
-    "server closed the connection",
-    "connection already closed",
-    "terminating connection",
-    "the database system is",
-    "no space left on device",
-    "could not extend file",
-    "too many clients",
-    "remaining connection slots",
-)
 
 
 @dataclass(frozen=True)
@@ -147,9 +134,15 @@ def _node(item: Any) -> Node:
 
 def _raise(arguments: Sequence[str], nodes: list[Node], exception: BaseException | None) -> None:
     bad = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+    # Of several failed nodes the one that lost the warehouse counts: the others may have failed of it.
+    bad.sort(key=lambda node: not says_unavailable(node.message))
     text = " ".join((bad[0].message if bad else str(exception or "no result")).split())[:800]
-    if any(word in text.lower() for word in UNAVAILABLE):
-        raise WarehouseUnavailable(f"dbt lost the warehouse: {text}", next_step="Bring Postgres back; clear the task.")
+    if says_unavailable(text):
+        raise WarehouseUnavailable(
+            f"dbt lost the warehouse: {text}",
+            next_step="Start Postgres or free its disk; the task is retried, and clearing it is safe.",
+            node=bad[0].name if bad else None,
+        )
     where = f"{bad[0].name} {bad[0].status}: " if bad else ""
     raise TerminalError(
         f"dbt {arguments[0]} failed: {where}{text}",

@@ -39,7 +39,7 @@ def connect_dsn(dsn: str, *, name: str = "warehouse") -> psycopg.Connection:
         where = f"{info.get('host')}:{info.get('port')}/{info.get('dbname')} as {info.get('user')}"
         # libpq repeats host, database and user, and never the password.
         raise WarehouseUnavailable(
-            f"Connection {name!r} to {where} failed: {str(error).strip().splitlines()[-1]}",
-            next_step="Start it with `syncline setup` (embedded) or check the DSN and the server.",
+            f"Connection {name!r} to {where} failed: {' '.join(str(error).split())[:400]}",
+            next_step="Start it with `syncline setup` (embedded), free its disk, or check the DSN and the server.",
             conn_id=name,
         ) from None

@@ -12,10 +12,11 @@ import paramiko
 
 
 class SftpServer:
-    """Serves ``root``; the event loop runs in a thread of its own."""
+    """Serves ``root`` by ``drop``; the event loop runs in a thread of its own."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, drop: type[asyncssh.SFTPServer] = asyncssh.SFTPServer) -> None:
         self.root = root
+        self._drop = drop
         self.client_key = asyncssh.generate_private_key("ssh-ed25519")
         self.host_key = asyncssh.generate_private_key("ssh-ed25519")
         self._loop = asyncio.new_event_loop()
@@ -39,7 +40,7 @@ class SftpServer:
                 return key == client_key
 
         def drop(channel: asyncssh.SSHServerChannel) -> asyncssh.SFTPServer:
-            return asyncssh.SFTPServer(channel, chroot=str(self.root).encode())
+            return self._drop(channel, chroot=str(self.root).encode())
 
         return await asyncssh.listen(
             "127.0.0.1", 0, server_factory=Server, server_host_keys=[self.host_key], sftp_factory=drop, sftp_version=3

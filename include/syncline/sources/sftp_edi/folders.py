@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import stat
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncline.errors import ConfigurationError, PartnerContractBroken, RetryableError
+from syncline.sources.sftp_edi.listing import Entry, entries
 
 if TYPE_CHECKING:
     from syncline.registry import Source
 
 NAME_CHARS_MAX = 150
-LISTING_MAX = 50_000
+LISTING_MAX = 200_000
 UNFINISHED = (".tmp", ".part", ".filepart", ".partial")
 
 
-class Entry(NamedTuple):
-    """One entry of a listing. ``modified_s`` is in the server's clock."""
+class Listing(NamedTuple):
+    """Entries of a folder, oldest first; ``is_cut``: there are more than anybody can look at."""
 
-    name: str
-    size: int
-    modified_s: int
-    mode: int
+    entries: list[Entry]
+    is_cut: bool
 
 
 class Folders:
@@ -35,14 +35,19 @@ class Folders:
         self._made: set[str] = set()
         sftp.get_channel().settimeout(source.timeout_s)
 
-    def inbox(self) -> list[Entry]:
-        """Entries of the inbox, oldest first, directories left out."""
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is gone: no other file can be worked on either."""
+        return bool(self._sftp.get_channel().closed)
+
+    def inbox(self) -> Listing:
+        """Entries of the inbox; directories and unfinished uploads are left out."""
         return self._list(self._rules.inbox)
 
-    def processing(self) -> set[str]:
-        """Names in the folder of claimed files; it is created when missing."""
+    def processing(self) -> list[Entry]:
+        """Entries of the folder of claimed files; it is created when missing."""
         self._make(self._rules.processing)
-        return {entry.name for entry in self._list(self._rules.processing)}
+        return self._list(self._rules.processing).entries
 
     def claim(self, name: str, claimed_as: str) -> None:
         """Move a file out of the inbox. A plain rename fails when another reader was first.
@@ -65,7 +70,12 @@ class Folders:
             raise PartnerContractBroken(
                 f"{self._source.name}: {path} is not a regular file.", next_step="Remove it from the server by hand."
             )
-        size = int(before.st_size or 0)
+        if before.st_size is None:
+            raise PartnerContractBroken(
+                f"{self._source.name}: the server does not say how long {path} is.",
+                next_step="Ask the partner for a server that tells sizes; the file stays claimed.",
+            )
+        size = int(before.st_size)
         wanted = min(size, self._rules.size_max_bytes)
         with self._sftp.open(path, "rb") as file:
             if wanted:
@@ -94,14 +104,10 @@ class Folders:
     def refusal(self, entry: Entry) -> tuple[str, str] | None:
         """(code, reason) why an entry of the inbox is never touched, None when it may be claimed."""
         name = entry.name
-        if "/" in name or "\\" in name or name.startswith((".", "-")) or ".." in name or not name.isprintable():
-            return "file_name_hostile", "its name holds a path, a control character or a leading dot"
         if len(name) > NAME_CHARS_MAX:
             return "file_name_hostile", f"its name has {len(name)} characters, at most {NAME_CHARS_MAX} are accepted"
-        if stat.S_ISLNK(entry.mode):
-            return "file_is_link", "it is a link, which may lead out of the folder"
-        if not stat.S_ISREG(entry.mode):
-            return "file_not_regular", "it is not a regular file"
+        if (found := hostility(entry)) is not None:
+            return found
         if not fnmatchcase(name, self._rules.pattern):
             return "file_not_expected", f"its name does not match {self._rules.pattern!r}"
         return None
@@ -122,30 +128,47 @@ class Folders:
         try:
             self._sftp.stat(folder)
         except FileNotFoundError:
-            self._sftp.mkdir(folder)
+            try:
+                self._sftp.mkdir(folder)
+            except PermissionError:
+                raise self._forbidden(folder, "create") from None
         self._made.add(folder)
 
-    def _list(self, folder: str) -> list[Entry]:
+    def _list(self, folder: str) -> Listing:
         try:
-            found = self._sftp.listdir_attr(folder)
+            found = list(islice(entries(self._sftp, folder), LISTING_MAX + 1))
         except FileNotFoundError:
             raise ConfigurationError(
                 f"{self._source.name}: the server has no folder {folder!r}.",
                 next_step="Create it there, or correct `files` of the source in the registry.",
+                source=self._source.name,
+                folder=folder,
             ) from None
-        except UnicodeDecodeError:
-            raise PartnerContractBroken(
-                f"{self._source.name}: a name in {folder!r} is not UTF-8, so the folder cannot be listed.",
-                next_step="Ask the partner to rename that file.",
-            ) from None
-        entries = [
-            Entry(item.filename, int(item.st_size or 0), _second(item.st_mtime), int(item.st_mode or 0))
-            for item in found[:LISTING_MAX]
-            if not stat.S_ISDIR(item.st_mode or 0) and not item.filename.lower().endswith(UNFINISHED)
+        except PermissionError:
+            raise self._forbidden(folder, "list") from None
+        files = [
+            entry
+            for entry in found[:LISTING_MAX]
+            if not stat.S_ISDIR(entry.mode) and not entry.name.lower().endswith(UNFINISHED)
         ]
-        return sorted(entries, key=lambda entry: (entry.modified_s, entry.name))
+        return Listing(sorted(files, key=lambda entry: (entry.modified_s, entry.name)), len(found) > LISTING_MAX)
+
+    def _forbidden(self, folder: str, what: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self._source.name}: the server does not let us {what} {folder!r}.",
+            next_step=f"Ask the partner for the right to {what} it; it needs reading, renaming and creating.",
+            source=self._source.name,
+            folder=folder,
+        )
 
 
-def _second(modified: int | None) -> int:
-    """A server's file time inside the calendar that every tool can hold (1970 to 2100)."""
-    return min(max(int(modified or 0), 0), 4_102_444_800)
+def hostility(entry: Entry) -> tuple[str, str] | None:
+    """(code, reason) why an entry must not be named in a path at all, None when it may."""
+    name = entry.name
+    if "/" in name or "\\" in name or name.startswith((".", "-")) or ".." in name or not name.isprintable():
+        return "file_name_hostile", "its name holds a path, a control character, no UTF-8 or a leading dot"
+    if stat.S_ISLNK(entry.mode):
+        return "file_is_link", "it is a link, which may lead out of the folder"
+    if not stat.S_ISREG(entry.mode):
+        return "file_not_regular", "it is not a regular file"
+    return None

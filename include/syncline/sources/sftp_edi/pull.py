@@ -12,8 +12,9 @@ from syncline.errors import PartnerUnavailable, RetryableError, SynclineError, W
 from syncline.landing import Load, land
 from syncline.landing.lane import source_lane
 from syncline.landing.warehouse_errors import warehouse_errors
-from syncline.sources.sftp_edi.folders import Entry, Folders
+from syncline.sources.sftp_edi.folders import LISTING_MAX, Folders, hostility
 from syncline.sources.sftp_edi.intake import FEED, profile_of, take
+from syncline.sources.sftp_edi.listing import Entry
 from syncline.sources.sftp_edi.register import Claim, Register, storable
 from syncline.sources.summary import PullResult
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from syncline.registry import Source
 
 FAILURES_TOLD = 5
+# Each refused entry is a row and an exception for a person: above this one exception speaks for all of them.
+REFUSALS_MAX = 200
+# Files that are noted in one poll as still being written; the oldest come first, the others have their turn later.
+NOTED_MAX = 1_000
 
 
 def pull(
@@ -66,23 +71,43 @@ class _Poll:
         self._failures: list[tuple[str, Exception]] = []
 
     def run(self, server_now_s: float | None) -> PullResult:
-        waiting = self._folders.inbox()
+        listing = self._folders.inbox()
         in_processing = self._folders.processing()
-        for claim in self._left_over(in_processing):
-            self._guarded(claim.name, self._resume, claim, in_processing, waiting)
+        # Names that are not printable never came from us, and no table can hold them.
+        claimed = {entry.name for entry in in_processing if entry.name.isprintable()}
+        known = self._register.known_claims(claimed) if claimed else set()
+        strangers = [entry for entry in in_processing if entry.name not in known]
+        waiting = self._refuse(listing.entries, strangers, is_cut=listing.is_cut)
+        left_over = self._register.unfinished()
+        left_over += [self._register.adopt(each.name) for each in strangers if not hostility(each)]
+        for claim in left_over:
+            self._guarded(claim.name, self._resume, claim, claimed, waiting)
         ready, is_all = self._settled(waiting, server_now_s)
         for entry in ready:
             self._guarded(entry.name, self._claim, entry)
-        is_complete = not self._failures and is_all
+        is_complete = not self._failures and is_all and not listing.is_cut
         self._result = self._result.plus(
             land(self._conn, Load(self._source.name, FEED, self._now, is_complete=is_complete))
         )
         self._tell_failures()
         return replace(self._result, is_complete=is_complete)
 
-    def _left_over(self, in_processing: set[str]) -> list[Claim]:
-        strangers = in_processing - self._register.known_claims(in_processing) if in_processing else set()
-        return self._register.unfinished() + [self._register.adopt(name) for name in sorted(strangers)]
+    def _refuse(self, inbox: list[Entry], strangers: list[Entry], *, is_cut: bool) -> list[Entry]:
+        """Tell once of every entry that is never touched; the entries of the inbox that may be claimed."""
+        told = [(entry, self._folders.refusal(entry)) for entry in inbox]
+        told += [(entry, hostility(entry)) for entry in strangers]
+        refused = [(entry, why) for entry, why in told if why]
+        if refused:
+            known = self._register.refused([storable(entry.name) for entry, _ in refused])
+            fresh = [(entry, why) for entry, why in refused if (storable(entry.name), entry.size) not in known]
+            room = max(0, REFUSALS_MAX - len(refused) + len(fresh))
+            for entry, why in fresh[:room]:
+                self._register.refuse_entry(entry, *why)
+            if len(fresh) > room:
+                self._register.overfull(f"{len(refused)} of its files are none that may be read")
+        if is_cut:
+            self._register.overfull(f"it has more than {LISTING_MAX} files, and the others were not looked at")
+        return [entry for entry, why in told[: len(inbox)] if not why]
 
     def _resume(self, claim: Claim, in_processing: set[str], waiting: list[Entry]) -> None:
         """Go on where an earlier run stopped:
@@ -112,22 +137,19 @@ class _Poll:
             self._register.lose(claim)
 
     def _settled(self, waiting: list[Entry], server_now_s: float | None) -> tuple[list[Entry], bool]:
-        """Entries to claim now, and whether that is all there is; the others are noted or refused."""
-        names = [entry.name for entry in waiting]
-        seen = self._register.seen(names) if names else {}
-        refused = self._register.refused([storable(name) for name in names]) if names else set()
-        ready = []
+        """Entries to claim now, and whether that is all there is; the others are noted."""
+        seen = self._register.seen([entry.name for entry in waiting]) if waiting else {}
+        ready: list[Entry] = []
+        noted = 0
         for entry in waiting:
-            refusal = self._folders.refusal(entry)
-            if refusal:
-                if (storable(entry.name), entry.size) not in refused:
-                    self._register.refuse_entry(entry, *refusal)
-            elif seen.get(entry.name) == (entry.size, entry.modified_s) or self._is_old(entry, server_now_s):
+            if len(ready) == self._source.file_rules.files_max or noted == NOTED_MAX:
+                return ready, False
+            if seen.get(entry.name) == (entry.size, entry.modified_s) or self._is_old(entry, server_now_s):
                 ready.append(entry)
             else:
                 self._register.see(entry)
-        files_max = self._source.file_rules.files_max
-        return ready[:files_max], len(ready) <= files_max
+                noted += 1
+        return ready, True
 
     def _is_old(self, entry: Entry, server_now_s: float | None) -> bool:
         return server_now_s is not None and server_now_s - entry.modified_s >= self._source.file_rules.settle_s
@@ -155,6 +177,8 @@ class _Poll:
         except (WarehouseUnavailable, ConnectionError, TimeoutError):
             raise
         except (OSError, SynclineError) as error:
+            if self._folders.is_lost:
+                raise
             self._failures.append((name, error))
 
     def _tell_failures(self) -> None:

@@ -12,7 +12,7 @@ from syncline.landing.troubles import open_troubles
 if TYPE_CHECKING:
     import psycopg
 
-    from syncline.sources.sftp_edi.folders import Entry
+    from syncline.sources.sftp_edi.listing import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,16 @@ class Register:
                 "Rename or remove it on the server, or correct `files.pattern` of the source.",
             )
             open_troubles(self._conn, [trouble], self._now)
+
+    def overfull(self, why: str) -> None:
+        """The folders hold more than a person can be told one by one."""
+        trouble = Trouble(
+            "inbox_overfull",
+            self._source,
+            f"The server's folder is overfull: {why}.",
+            "Have it cleared on the server, or correct `files.pattern` of the source; good files are read meanwhile.",
+        )
+        open_troubles(self._conn, [trouble], self._now)
 
     def lose(self, claim: Claim) -> None:
         """A claimed file that is nowhere on the server."""
