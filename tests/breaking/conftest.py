@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.breaking.raw_server import RawServer
+
+# The sources' tests import the servers beside them by name.
+sys.path[:0] = [str(Path(__file__).parents[1] / "sources" / folder) for folder in ("wms_api", "sftp_edi")]
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ MOVE_CURSOR = """insert into ops.source_cursors as c (source, cursor, load_id, p
     values (%(source)s, coalesce(%(cursor)s::jsonb, '{}'), %(load_id)s::bigint,
             case when %(complete)s then %(at)s::timestamptz else 'epoch' end)
     on conflict (source) do update set cursor = coalesce(%(cursor)s::jsonb, c.cursor),
-      load_id = coalesce(excluded.load_id, c.load_id), polled_at = greatest(excluded.polled_at, c.polled_at)"""
+      load_id = coalesce(excluded.load_id, c.load_id),
+      polled_at = case when %(complete)s then excluded.polled_at else c.polled_at end"""
 
 Stored = tuple[str, str, Document, list[Row]]  # document id, sha256, document, its new facts
 

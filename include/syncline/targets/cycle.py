@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from syncline.errors import PartnerUnavailable
 from syncline.targets.changes import ChangesRead, read_changes
+from syncline.targets.clock_back import return_to
 from syncline.targets.recovery import close_rejected, expire_leases, resolve_unknown
 from syncline.targets.sending import Sent, send_next
 
@@ -76,6 +77,7 @@ def run_push(
     waited_s = 0.0
     trouble = 0
     started_s = time.monotonic()
+    return_to(conn, policy, clock)
     _read(conn, client, policy, clock, summary, sleep)
     while True:
         expire_leases(conn, policy, clock)

@@ -74,7 +74,7 @@ def test_a_page_limit_resumes_where_it_stopped(
     wms.events = [event(n, minute=n / 10) for n in range(450)]
     results = [pull(loader, client, slow, NOW + timedelta(seconds=n)) for n in range(3)]
     assert [(result.facts, result.is_complete) for result in results] == [(200, False), (200, False), (50, True)]
-    assert "is_resumed" not in cursor(loader)
+    assert "resume_after" not in cursor(loader)
 
 
 def test_a_broken_record_is_kept_and_the_page_flows(

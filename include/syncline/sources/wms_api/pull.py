@@ -32,8 +32,9 @@ class Pages(Protocol):
 def pull(conn: psycopg.Connection, client: Pages, source: Source, now: datetime) -> PullResult:
     """Land what ``source`` posted since the cursor, and what became visible behind it within ``overlap_s``.
 
-    The cursor is {"posted_at", "event_id"} of the last event, plus "is_resumed" when ``pages_max`` stopped the poll:
-    the next one then goes on exactly there, without the overlap, or a full overlap would never get past itself.
+    The cursor is {"posted_at", "event_id"} of the last event that is not in the future, plus "resume_after" (the same
+    two of the last one read) when ``pages_max`` stopped the poll: the next one then goes on exactly there, without the
+    overlap, or a full overlap would never get past itself.
 
     Raises:
         PartnerUnavailable, PartnerContractBroken, ConfigurationError: see ``WmsClient.page``; pages read before
@@ -60,14 +61,15 @@ class _Poll:
         self._conn = conn
         self._source = source
         self._now = now
-        start = _key(cursor)
-        # Never ahead of now: one event with a wrong clock must not blind the polls after it.
-        self._last = min(start, Key(now, ""))
+        # Never ahead of now, for which no event of the future counts: one wrong clock, the partner's or ours, must not
+        # blind the polls after it.
+        self._last = min(_key(cursor), Key(now, ""))
         self._pages: list[Document] = []
         self._facts = 0
         self._has_more = False
         self._result = PullResult(source.name)
-        self.after = start if cursor.get("is_resumed") else Key(_minus(self._last.posted_at, source.overlap_s), "")
+        resume_after = cursor.get("resume_after")
+        self.after = _key(resume_after) if resume_after else Key(_minus(self._last.posted_at, source.overlap_s), "")
 
     def take(self, page: Page) -> bool:
         """Map one page; True when there is another behind it."""
@@ -76,7 +78,8 @@ class _Poll:
         if facts:
             self._pages.append(_document(page, facts))
             self._facts += len(facts)
-        furthest = max((key for key in map(key_of, page.events) if key is not None), default=None)
+        keys = [key for key in map(key_of, page.events) if key is not None]
+        furthest = max(keys, default=None)
         if page.has_more and (furthest is None or furthest <= self.after):
             raise PartnerContractBroken(
                 f"{self._source.name}: the page after ({self.after.posted_at.isoformat()}, {self.after.event_id!r})"
@@ -86,7 +89,7 @@ class _Poll:
             )
         if furthest is not None:
             self.after = furthest
-            self._last = max(self._last, min(furthest, Key(self._now, "")))
+            self._last = max([self._last, *(key for key in keys if key.posted_at <= self._now)])
         self._has_more = page.has_more
         if self._facts >= FACTS_PER_LOAD:
             self._land(is_complete=False)
@@ -99,10 +102,9 @@ class _Poll:
         return replace(self._result, is_complete=is_complete)
 
     def _land(self, *, is_complete: bool) -> None:
-        at = self.after if self._has_more else self._last
-        cursor: dict[str, Any] = {"posted_at": at.posted_at.isoformat(), "event_id": at.event_id}
+        cursor: dict[str, Any] = _cursor(self._last)
         if self._has_more:
-            cursor["is_resumed"] = True
+            cursor["resume_after"] = _cursor(self.after)
         troubles = _troubles(self._source, self._pages)
         load = Load(self._source.name, FEED, self._now, self._pages, cursor, is_complete, troubles=troubles)
         self._result = self._result.plus(land(self._conn, load))
@@ -113,6 +115,10 @@ def _key(cursor: dict[str, Any]) -> Key:
     if not cursor:
         return BEGINNING
     return Key(datetime.fromisoformat(cursor["posted_at"]), cursor["event_id"])
+
+
+def _cursor(key: Key) -> dict[str, Any]:
+    return {"posted_at": key.posted_at.isoformat(), "event_id": key.event_id}
 
 
 def _minus(instant: datetime, seconds: int) -> datetime:
@@ -135,7 +141,9 @@ def _document(page: Page, facts: list[Fact]) -> Document:
 
 def _troubles(source: Source, pages: list[Document]) -> list[Trouble]:
     """One exception per source and kind of fault; the records themselves are rows of ``raw.facts``."""
-    codes = {fact.fault_code: fact for page in pages for fact in page.facts if fact.fault_code}
+    codes: dict[str, Fact] = {}
+    for fact in (fact for page in pages for fact in page.facts if fact.fault_code):
+        codes.setdefault(str(fact.fault_code), fact)
     return [
         Trouble(
             "source_contract",
@@ -143,5 +151,5 @@ def _troubles(source: Source, pages: list[Document]) -> list[Trouble]:
             f"First seen at {fact.position}: {fact.fault_detail}",
             f"Show it to the owner of {source.name}; raw.facts lists every such record by fault_code.",
         )
-        for code, fact in sorted(codes.items(), key=lambda item: str(item[0]))
+        for code, fact in sorted(codes.items())
     ]
