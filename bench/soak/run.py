@@ -15,6 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from bench import machine
 from bench.shares import median_shares, shares
 from bench.soak.latency import Latencies
@@ -26,6 +28,7 @@ from syncline.warehouse.connect import connect_dsn
 
 SAMPLE_EVERY_S = 10.0
 DRAIN_S = 120.0
+MISSED_MAX = 10
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,22 @@ def soak(load: Load, recorder: Recorder, date: str) -> None:
 def _watch(running: world.World, sampler: Sampler, recorder: Recorder, load: Load) -> None:
     started = time.monotonic()
     due = started + SAMPLE_EVERY_S
+    missed = 0
     while True:
         while time.monotonic() < due:
             running.tend()
             time.sleep(min(1.0, max(0.0, due - time.monotonic())))
         due = max(due + SAMPLE_EVERY_S, time.monotonic())
         at_s = time.monotonic() - started
-        sample = {"t_s": round(at_s - load.lead_s, 1), **sampler.look()}
+        try:
+            figures = sampler.look()
+        except requests.Timeout:
+            missed += 1
+            say(f"the twin did not answer in time: sample {missed} is missed")
+            if missed > MISSED_MAX:
+                raise
+            continue
+        sample = {"t_s": round(at_s - load.lead_s, 1), "missed": missed, **figures}
         recorder.add(sample)
         say(_line(sample))
         is_drained = not (sample["lag_events"] or sample["unresolved_facts"] or sample["outbox_open"])

@@ -56,7 +56,7 @@ def slope(times: Sequence[float], values: Sequence[float]) -> float:
 
 def steady(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The samples of the last three quarters of the business time; the beginning is a warm-up."""
-    business = [sample for sample in samples if sample["phase"] == "business"]
+    business = [sample for sample in samples if sample["phase"] == "business" and sample["t_s"] >= 0]
     return business[len(business) - math.ceil(len(business) * STEADY_SHARE) :]
 
 

@@ -46,7 +46,7 @@ def test_a_history_and_a_micro_batch_resolve(
 
     assert rebuild(warehouse, warehouse_dsn("transformer"), tmp_path) is not None
     released(warehouse)
-    found = dict(
+    found: dict[str, int] = dict(
         warehouse.execute("select disposition, count(*) from intermediate.int_dispositions group by 1").fetchall()
     )
     assert sum(found.values()) == FACTS

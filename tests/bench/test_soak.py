@@ -40,7 +40,8 @@ def test_memory_of_the_workers_that_grows_is_named() -> None:
 
 
 def test_the_warm_up_and_the_end_are_not_judged() -> None:
-    samples = [sample(minute) for minute in range(8)] + [sample(8, phase="settling"), sample(9, phase="quiet")]
+    samples = [sample(minute) for minute in range(-1, 8)]
+    samples += [sample(8, phase="settling"), sample(9, phase="quiet")]
     assert [each["t_s"] / 60 for each in steady(samples)] == [2, 3, 4, 5, 6, 7]
 
 
