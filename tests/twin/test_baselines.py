@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 from tests.twin.feeds import (
     ACME,
@@ -19,7 +23,9 @@ from tests.twin.feeds import (
     outcomes,
     sale,
 )
+from typer.testing import CliRunner
 
+from syncline.cli.twin import app
 from syncline.twin.compare import compare
 from syncline.twin.faults import Faults
 from syncline.twin.schedule import Day
@@ -159,3 +165,35 @@ def test_the_same_seed_gives_the_same_scores_and_faults_change_them() -> None:
     assert [score.name for score in first.scores] == [NAIVE, OLDER, NIGHTLY, RECIPE]
     assert compare(day, Faults.none()).scores != first.scores
     assert ms(0) == day.start_ms
+
+
+def test_the_reference_page_shows_what_seed_1_gives() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "baselines.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| 1 \| ([a-z ]+?) \| (.+) \|$", page, re.MULTILINE)
+    shown = {name: tuple(int(cell) for cell in cells.split("|")) for name, cells in rows}
+    assert shown == {
+        score.name: (
+            score.wrong_unflagged,
+            score.drift_units,
+            score.drift_unit_hours,
+            score.oversold_units,
+            score.double_posts,
+        )
+        for score in compare(Day(seed=1), Faults()).scores
+    }
+
+
+def test_the_command_compares_the_seeds_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "calm.yml").write_text("base: none\n")
+    arguments = ["compare", "--seed", "2", "--seed", "5", "--hours", "0.3", "--faults", str(tmp_path / "calm.yml")]
+    printed = CliRunner().invoke(app, arguments, env={"COLUMNS": "100"})
+    assert printed.exit_code == 0
+    assert "seed 2" in printed.output
+    assert "seed 5" in printed.output
+    assert "units of drift at the end" in printed.output
+    assert "event to ERP" not in printed.output  # nobody pushes here
+    compared = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).output)
+    assert [each["seed"] for each in compared] == [2, 5]
+    assert [score["name"] for score in compared[0]["scores"]] == [NAIVE, OLDER, NIGHTLY, RECIPE]
+    assert compared[0]["scores"][0]["wrong_keys"] == []
+    assert compared[0]["status"]["faults"] == {}

@@ -16,7 +16,7 @@ from syncline.runtime.supervisor import Supervisor
 
 READY_S = 60.0
 REQUEST_S = 10.0
-TRUTH_S = 60.0
+TRUTH_S = 600.0  # the twin runs the baselines for the answer: minutes after half a million events
 
 
 @dataclass(frozen=True)

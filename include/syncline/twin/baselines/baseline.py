@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from syncline.twin.orders import Attempt
     from syncline.twin.statements import Statement
 
-NOT_FOR_SALE = ("damaged", "quarantined", "allocated")
-
 
 class Baseline(ABC):
     """One integrator. A movement adds, a balance overwrites; which of them count is up to the subclass.
@@ -71,6 +69,6 @@ class Baseline(ABC):
         return max(0, self._free(key))
 
     def _free(self, key: StockKey) -> int:
-        stock = self._stock[key]
-        taken = sum(stock.get(measure, 0) for measure in NOT_FOR_SALE)
-        return stock.get("on_hand", 0) - taken - self._safety.get(key, 0)
+        get = self._stock[key].get
+        taken = get("damaged", 0) + get("quarantined", 0) + get("allocated", 0)
+        return get("on_hand", 0) - taken - self._safety.get(key, 0)
