@@ -31,7 +31,6 @@ from syncline.home import project_root
 
 BENCHES = ("landing", "rebuild", "micro", "deep", "idle", "installation")
 ROWS_TO_LOAD, BYTES_TO_LOAD = 0.4, 4.0
-LANDING_ROUNDS = 3
 PAGE = Path("docs") / "reference" / "performance.md"
 
 
@@ -73,7 +72,7 @@ def main() -> None:
 
 def _measure(bench: Bench, size: Size, seed: int, wanted: list[str]) -> Iterator[Figure]:
     if "landing" in wanted:
-        yield from _landing(bench, seed)
+        yield from _landing(bench, size, seed)
     short, long = "facts_short", "facts_long"
     done: dict[int, Timed] = {}
     if {"micro", "deep", "idle"} & set(wanted):
@@ -102,7 +101,7 @@ def _measure(bench: Bench, size: Size, seed: int, wanted: list[str]) -> Iterator
         bench.drop(deep)
 
 
-def _landing(bench: Bench, seed: int) -> Iterator[Figure]:
+def _landing(bench: Bench, size: Size, seed: int) -> Iterator[Figure]:
     targets = {
         "mapped rows to closed load: bare COPY's time by the load's": (rows_to_load, (">=", ROWS_TO_LOAD)),
         "response bytes to closed load: the load's time by json.loads'": (bytes_to_load, ("<=", BYTES_TO_LOAD)),
@@ -110,8 +109,8 @@ def _landing(bench: Bench, seed: int) -> Iterator[Figure]:
     with bench.database("landing"), bench.connect("landing", "loader") as conn:
         for what, (measure, target) in targets.items():
             rounds: list[dict[str, Any]] = []
-            for number in range(LANDING_ROUNDS):
-                say(f"{measure.__name__}, round {number + 1} of {LANDING_ROUNDS}")
+            for number in range(size.landing_rounds):
+                say(f"{measure.__name__}, round {number + 1} of {size.landing_rounds}")
                 rounds.append(measure(conn, seed + number))
             detail = {name: median(each[name] for each in rounds) for name in rounds[0] if name != "ratio"}
             ratios = [each["ratio"] for each in rounds]

@@ -15,6 +15,7 @@ class Size:
     history: int
     batch: int
     repetitions: int
+    landing_rounds: int  # each is the median of its own repetitions
     idle_polls: int
     deep_items: int  # SKUs of the history whose keys are long instead of many
     deep_facts: int
@@ -27,6 +28,6 @@ class Size:
 
 
 SIZES = {
-    "small": Size("small", (60_000, 120_000), 60_000, 1_000, 2, 10, 400, 0, 0.0, 0.0),
-    "full": Size("full", (1_000_000, 5_000_000), 100_000, 10_000, 5, 50, 400, 1_000_000, 3.0, 50.0),
+    "small": Size("small", (40_000, 80_000), 40_000, 1_000, 2, 1, 10, 400, 0, 0.0, 0.0),
+    "full": Size("full", (1_000_000, 5_000_000), 100_000, 10_000, 5, 3, 50, 400, 1_000_000, 3.0, 50.0),
 }

@@ -11,14 +11,16 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
+from syncline.errors import Interrupted
 from syncline.runtime.credentials import Credentials
+from syncline.runtime.supervisor import interruptible
 from syncline.warehouse import embedded
 from syncline.warehouse.connect import connect_dsn
 from syncline.warehouse.migrate import migrate
@@ -76,7 +78,9 @@ def throw_away(keep: Path | None = None) -> Iterator[Bench]:
     before = os.environ.get("SYNCLINE_HOME")
     os.environ["SYNCLINE_HOME"] = str(home)
     try:
-        yield Bench(home, embedded.start(home), Credentials())
+        # Stopped by a signal it still stops the server and takes its folder along.
+        with interruptible():
+            yield Bench(home, embedded.start(home), Credentials())
     finally:
         embedded.stop(home)
         if before is None:
@@ -88,6 +92,6 @@ def throw_away(keep: Path | None = None) -> Iterator[Bench]:
 
 
 if __name__ == "__main__":
-    with throw_away(Path(sys.argv[1])) as kept:
+    with suppress(Interrupted), throw_away(Path(sys.argv[1])) as kept:
         print(kept.dsn("bench"), flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.pause()

@@ -33,6 +33,10 @@ def main() -> None:
     out = given.out or Path(__file__).parent / f"{day}-{given.minutes:g}min-{given.rate:g}.jsonl"
     recorder = Recorder(out)
     soak(load, recorder, day)
+    business = [sample for sample in recorder.samples if sample["phase"] == "business"]
+    if business:
+        reached = business[-1]["events"] / max(1.0, business[-1]["t_s"])
+        print(f"{business[-1]['events']} events in {business[-1]['t_s']:.0f} s: {reached:.0f} a second")
     verdicts = recorder.verdicts()
     for verdict in verdicts:
         mark = "good" if verdict.is_good else "BAD "

@@ -24,6 +24,7 @@ from bench.soak.record import Recorder
 from bench.soak.sampling import Sampler
 from syncline.runtime import partners, world
 from syncline.runtime.installation import prepare
+from syncline.runtime.supervisor import interruptible
 from syncline.warehouse.connect import connect_dsn
 
 SAMPLE_EVERY_S = 10.0
@@ -129,7 +130,8 @@ def _home() -> Iterator[Path]:
     before = os.environ.get("SYNCLINE_HOME")
     os.environ["SYNCLINE_HOME"] = str(home)
     try:
-        yield home
+        with interruptible():
+            yield home
     finally:
         if before is None:
             del os.environ["SYNCLINE_HOME"]
