@@ -11,6 +11,8 @@ log = logging.getLogger(__name__)
 def open_batch() -> int:
     """Number of the batch to work on: the unfinished one, else a new one.
 
+    Looks at every source's silence first, also when nothing is pending: a recovery is something to resolve.
+
     Raises:
         AirflowSkipException: nothing is pending.
     """
@@ -18,10 +20,16 @@ def open_batch() -> int:
 
     from syncline import resolve
     from syncline.clock import clock_from_env
+    from syncline.outbox.silence import watch_sources
+    from syncline.registry import load_registry
     from syncline_airflow.connections import warehouse
 
     with warehouse("transformer") as transformer:
-        batch = resolve.open_batch(transformer, clock_from_env().now())
+        now = clock_from_env().now()
+        watched = watch_sources(transformer, load_registry().sources, now)
+        if watched.overdue or watched.recovered:
+            log.warning("silent sources: %s; speak again: %s", watched.overdue or "none", watched.recovered or "none")
+        batch = resolve.open_batch(transformer, now)
     if batch is None:
         raise AirflowSkipException("nothing is pending")
     return batch.batch_id

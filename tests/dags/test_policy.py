@@ -20,6 +20,7 @@ EXPECTED = {
     *(f"ingest_{source.name}" for source in REGISTRY.sources if source.enabled),
     *(f"push_{target.name}" for target in REGISTRY.targets if target.enabled),
     "resolve",
+    "release_held",
     "marts",
 }
 
@@ -35,7 +36,8 @@ def test_every_file_imports_and_the_factories_build_what_the_registry_says(dag_b
 
 
 def test_one_run_at_a_time_and_no_catching_up(one_dag: DAG) -> None:
-    assert one_dag.max_active_runs == 1
+    # A question that waits for its answer must not stop the next one.
+    assert one_dag.max_active_runs == (32 if one_dag.dag_id == "release_held" else 1)
     assert one_dag.catchup is False
     assert one_dag.dagrun_timeout is not None
 
@@ -68,6 +70,14 @@ def test_nothing_is_released_before_it_is_built_and_judged(dag_bag: DagBag) -> N
     assert {task.task_id for task in resolve.tasks} == set(order)
     for before, after in itertools.pairwise(order):
         assert resolve.get_task(after).upstream_task_ids == {before}
+
+
+def test_a_question_waits_outside_the_lane_and_longer_than_a_week(dag_bag: DagBag) -> None:
+    release_held = dag_bag.dags["release_held"]
+    assert {task.task_id for task in release_held.tasks} == {"find", "ask"}
+    assert release_held.get_task("ask").pool not in ("dbt_write", *(f"target_{t.name}" for t in REGISTRY.targets))
+    assert release_held.dagrun_timeout > timedelta(days=7) * 4
+    assert not [asset for task in release_held.tasks for asset in task.outlets]
 
 
 def test_dbt_writes_one_batch_at_a_time(dag_bag: DagBag) -> None:
@@ -123,7 +133,7 @@ def test_parsing_a_dag_file_imports_nothing_heavy() -> None:
         "import sys, runpy\n"
         "import airflow.sdk\n"
         "before = set(sys.modules)\n"
-        "import resolve, ingest, push, marts\n"
+        "import resolve, ingest, push, marts, release_held\n"
         "new = set(sys.modules) - before\n"
         "print(sorted({name.partition('.')[0] for name in new} &"
         " {'pandas', 'dbt', 'great_expectations', 'requests', 'paramiko', 'fastapi'}))"

@@ -4,6 +4,14 @@ with batch as (
   select as_of from {{ source('ops', 'current_batch') }}
 ),
 
+-- A source that was never heard counts from the first look at it.
+bounds as (
+  select
+    source, staleness_s, last_seen_at, checked_at,
+    floor(extract(epoch from checked_at - greatest(last_seen_at, watched_since)))::bigint as silent_s
+  from {{ source('ops', 'source_bounds') }}
+),
+
 loads as (
   select source, max(received_at) as last_load_at, count(*) as loads, sum(facts)::bigint as facts
   from {{ source('raw', 'loads') }}
@@ -49,7 +57,7 @@ select
   'source' as side,
   s.source as name,
   b.as_of,
-  c.polled_at as last_seen_at,
+  bound.last_seen_at,
   l.last_load_at,
   coalesce(l.loads, 0) as loads,
   coalesce(l.facts, 0) as facts,
@@ -59,10 +67,14 @@ select
   coalesce(f.contradicted, 0) as contradicted,
   null::bigint as held,
   null::bigint as unproven,
-  null::bigint as dead
+  null::bigint as dead,
+  bound.staleness_s,
+  bound.checked_at,
+  bound.silent_s > bound.staleness_s as is_overdue,
+  greatest(0, bound.silent_s - bound.staleness_s) as overdue_s
 from {{ source('ops', 'current_sources') }} as s
 left join batch as b on true
-left join {{ source('ops', 'source_cursors') }} as c on s.source = c.source
+left join bounds as bound on s.source = bound.source
 left join loads as l on s.source = l.source
 left join waiting as w on s.source = w.source
 left join facts as f on s.source = f.source
@@ -83,7 +95,11 @@ select
   null,
   coalesce(c.held, 0),
   coalesce(c.unproven, 0),
-  coalesce(c.dead, 0)
+  coalesce(c.dead, 0),
+  null,
+  null,
+  null,
+  null
 from readings as r
 left join batch as b on true
 left join corrections as c on r.target = c.target

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from syncline.errors import TerminalError
 from syncline.outbox.queue import queue_keys
 from syncline.outbox.release import LET_GO_BY
-from syncline.outbox.transitions import lock_outbox, transition
-from syncline.outbox.trips import Trip, close_trip, one_trip, reason_prefix
+from syncline.outbox.transitions import lock_targets, transition
+from syncline.outbox.trips import SILENT, Trip, close_trip, one_trip, reason_prefix
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,12 +42,9 @@ def decide(conn: psycopg.Connection, trip_id: int, decision: Decision, *, by: st
     _require(by, "Who decides", "by", BY_MAX)
     _require(note, "The reason", "note", NOTE_MAX)
     with conn.transaction():
-        # The locks before the row: a release that opens trips takes them in the same order.
-        for (target,) in conn.execute(
-            "select distinct target from ops.outbox where state = 'held' and starts_with(reason, %s) order by 1",
-            (reason_prefix(trip_id),),
-        ).fetchall():
-            lock_outbox(conn, target)
+        # The locks before the row, as a release takes them. One that still sees the trip open would hold rows that
+        # nobody lets go.
+        lock_targets(conn)
         trip = one_trip(conn, trip_id)
         if trip is None:
             raise TerminalError(
@@ -69,6 +66,33 @@ def decide(conn: psycopg.Connection, trip_id: int, decision: Decision, *, by: st
     closed = one_trip(conn, trip_id)
     assert closed is not None
     return Decided(closed, moved, outdated)
+
+
+def claim_questions(
+    conn: psycopg.Connection, run: str, *, now: datetime, until: datetime, every: bool = False
+) -> list[int]:
+    """Open trips that wait for a person and that no other run asks about before ``until`` has passed.
+
+    Silent sources are left out: they recover by themselves, and a question about a recovered one would stand for
+    nothing. The same run gets the same trips again; ``every``: also those another run asks about.
+    """
+    return [
+        trip_id
+        for (trip_id,) in conn.execute(
+            """
+            with mine as (
+              update ops.breaker_trips set asked_by = %(run)s, asked_until = %(until)s
+              where state = 'open' and rule <> %(silent)s
+                and (%(every)s or asked_by is null or asked_until <= %(now)s) and asked_by is distinct from %(run)s
+              returning trip_id
+            )
+            select trip_id from mine
+            union select trip_id from ops.breaker_trips where asked_by = %(run)s
+            order by 1
+            """,
+            {"run": run, "until": until, "now": now, "every": every, "silent": SILENT},
+        ).fetchall()
+    ]
 
 
 def _require(text: str, what: str, option: str, length_max: int) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from syncline.outbox.trips import open_trip
+from syncline.outbox.exceptions import open_exception
+from syncline.outbox.trips import RULE, open_trip
 from syncline.registry.models import Breakers
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def trip_breakers(
         rows: what the batch would send, all targets; the caller holds the outbox locks.
         breakers: target name -> its bounds; the defaults hold for a target that is not there.
     """
-    opened: list[Trip] = []
+    tripped: list[Trip] = []
     by_target: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_target[row["target"]].append(row)
@@ -47,18 +48,23 @@ def trip_breakers(
 
         def trip(rule: str, of: list[Row], size: Callable[[Row], int], target: str = target, **found: Any) -> Trip:
             found["detail"] = f"{found['detail']} Largest: {_largest(of, size)}."
-            return open_trip(conn, rule, target=target, batch_id=batch_id, at=at, next_step=NEXT_STEP, **found)
+            opened = open_trip(conn, rule, target=target, batch_id=batch_id, at=at, **found)
+            open_exception(
+                conn, RULE, opened.subject, detail=f"{opened.detail} Held: {opened.scope}.",
+                next_step=NEXT_STEP.format(trip=opened.trip_id), at=at, batch_id=batch_id,
+            )  # fmt: skip
+            return opened
 
         for location, zeroed in _zeroed(left, bounds):
             found = _mass_zero(conn, target, location, zeroed, bounds)
             found = found or _snapshot_zero(conn, batch_id, target, location, zeroed, bounds)
             if found is not None:
-                opened.append(trip(found.pop("rule"), zeroed, lambda row: int(row["shown"]), **found))
+                tripped.append(trip(found.pop("rule"), zeroed, lambda row: int(row["shown"]), **found))
                 left = [row for row in left if row["location"] != location]
         found = _too_much(conn, target, left, bounds)
         if found is not None:
-            opened.append(trip(found.pop("rule"), left, found.pop("size"), **found))
-    return opened
+            tripped.append(trip(found.pop("rule"), left, found.pop("size"), **found))
+    return tripped
 
 
 def _zeroed(rows: list[Row], bounds: Breakers) -> Iterator[tuple[str, list[Row]]]:

@@ -25,6 +25,12 @@ def lock_outbox(conn: psycopg.Connection, target: str) -> None:
     conn.execute("select pg_advisory_xact_lock(hashtext('syncline outbox'), hashtext(%s))", (target,))
 
 
+def lock_targets(conn: psycopg.Connection) -> None:
+    """The lock of every target that was ever read, in the order in which a release takes them."""
+    for (target,) in conn.execute("select target from ops.target_cursors order by 1").fetchall():
+        lock_outbox(conn, target)
+
+
 def transition(
     conn: psycopg.Connection,
     correction_id: str,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from psycopg.rows import class_row
 
-from syncline.outbox.exceptions import open_exception, resolve_exception
+from syncline.outbox.exceptions import resolve_exception
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,13 +108,12 @@ def open_trip(
     measured: int,
     bound: int,
     detail: str,
-    next_step: str,
     at: datetime,
     batch_id: int | None = None,
     source: str | None = None,
     silent_since: datetime | None = None,
 ) -> Trip:
-    """Open a trip and its exception. The caller knows that none is open for the same rule and scope."""
+    """Open a trip. The caller knows that none is open for the same rule and scope, and tells a person of it."""
     with conn.cursor(row_factory=class_row(Trip)) as cursor:
         trip = cursor.execute(
             "insert into ops.breaker_trips (rule, target, locations, source, batch_id, measured, bound, detail, state, "
@@ -125,10 +124,6 @@ def open_trip(
             ),
         ).fetchone()  # fmt: skip
     assert trip is not None
-    open_exception(
-        conn, RULE, trip.subject, detail=f"{detail} Held: {trip.scope}.",
-        next_step=next_step.format(trip=trip.trip_id), at=at, batch_id=batch_id,
-    )  # fmt: skip
     return trip
 
 

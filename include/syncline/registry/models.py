@@ -66,6 +66,11 @@ class Source(_Entry):
         return self
 
     @property
+    def speaks_by(self) -> Literal["poll", "file"]:
+        """What counts as a sign of life: an answered poll of an API, a file of a file source."""
+        return "file" if self.kind == "sftp_846" else "poll"
+
+    @property
     def file_rules(self) -> FileRules:
         """Rules of a file source; the defaults when the entry gives none."""
         return self.files or FileRules()
