@@ -73,6 +73,20 @@ class OnCall:
         assert answer.ok, f"{answer.status_code} {answer.text[:300]}"
         return int(answer.json()["total_entries"])
 
+    def questions(self, dag_id: str) -> list[Row]:
+        """Questions of the DAG that wait for an answer, each with its ``task_instance``."""
+        found = self._get(f"dags/{dag_id}/dagRuns/~/hitlDetails", state="awaiting_input", response_received="false")
+        return list(found["hitl_details"])
+
+    def answer(self, question: Row, option: str, **params: str) -> Row:
+        """Answer a question as the logged-in user."""
+        path = "dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/hitlDetails"
+        url = f"{self._address}/api/v2/{path.format_map(question['task_instance'])}"
+        body = {"chosen_options": [option], "params_input": params}
+        answer = self._session.patch(url, json=body, timeout=REQUEST_S)
+        assert answer.ok, f"{answer.status_code} {answer.text[:300]}"
+        return dict(answer.json())
+
     def log(self, task: Row, try_number: int) -> list[Row]:
         """One try's log as the UI shows it: rows with ``event``, ``level``, and ``error_detail`` for a traceback."""
         path = "dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/logs/".format_map(task)
