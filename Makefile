@@ -36,8 +36,8 @@ test: $(INSTALLED) ## All tests, on a Postgres, an Airflow and partners of their
 test-deep: $(INSTALLED) ## Long property tests: 200 random edits of the configuration (about an hour)
 	@$(BIN)/python -m pytest -m deep
 
-chaos: $(INSTALLED) ## Kill, clear, hold and cut off a running installation (about 18 minutes)
-	@$(BIN)/python -m pytest -m live tests/live
+chaos: $(INSTALLED) ## Kill, clear, hold, hang and cut off a running installation; prints its progress
+	@$(BIN)/python -m pytest -v -s -m live tests/live
 
 bench: $(INSTALLED) ## Measure everything and write docs/reference/performance.md (at most 25 minutes; ARGS="--size small": 2)
 	@$(BIN)/python -m bench $(ARGS)

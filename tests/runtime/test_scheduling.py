@@ -103,3 +103,12 @@ def test_tasks_that_no_worker_takes_are_a_standstill(metadata: psycopg.Connectio
 def test_silence_is_a_standstill(metadata: psycopg.Connection) -> None:
     scheduler(metadata, silent_s=125)
     assert standstill(metadata).startswith("was silent for 12")
+
+
+def test_a_slow_machine_is_no_standstill(metadata: psycopg.Connection) -> None:
+    now = scheduler(metadata)
+    task(metadata, "queued", now, waited_s=90)
+    task(metadata, "running", now, waited_s=90)
+    assert standstill(metadata) != ""
+    metadata.execute("update task_instance set start_date = now() - interval '40 s' where state = 'running'")
+    assert standstill(metadata) == ""

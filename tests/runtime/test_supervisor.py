@@ -262,12 +262,18 @@ def test_who_stands_still_is_stopped_and_started_again(tmp_path: Path) -> None:
         assert len(said) == 3
 
 
-def test_the_end_leaves_a_dead_child_and_its_number_alone(tmp_path: Path) -> None:
+def test_the_end_leaves_a_stranger_alone_that_has_the_number_of_a_dead_child(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    with Supervisor(tmp_path, say=lambda line: None) as supervisor:
-        child = supervisor.start("mortal", [sys.executable, "-c", MORTAL, str(pids)], {}, Restarts(first_s=600))
-        assert tended(supervisor, lambda: len(lives(pids)) == 1)
-        os.kill(child.process.pid, signal.SIGKILL)
-        assert tended(supervisor, lambda: child.due_s is not None)
-    assert len(lives(pids)) == 1
-    assert list((tmp_path / "run").glob("*.json")) == []
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+    try:
+        with Supervisor(tmp_path, grace_s=1, say=lambda line: None) as supervisor:
+            child = supervisor.start("mortal", [sys.executable, "-c", MORTAL, str(pids)], {}, Restarts(first_s=600))
+            assert tended(supervisor, lambda: len(lives(pids)) == 1)
+            os.kill(child.process.pid, signal.SIGKILL)
+            assert tended(supervisor, lambda: child.due_s is not None)
+            child.process = stranger
+        assert is_alive(stranger.pid)
+        assert list((tmp_path / "run").glob("*.json")) == []
+    finally:
+        stranger.kill()
+        stranger.wait()

@@ -99,27 +99,41 @@ class Airflow:
         except requests.ConnectionError:
             return False
 
+    def trigger(self, dag_id: str) -> str:
+        """Start one run; returns its id.
+
+        Raises:
+            SynclineError: the API refused.
+        """
+        answer = requests.post(
+            self._runs(dag_id), json={"logical_date": None}, headers=self._login(), timeout=REQUEST_S
+        )
+        return str(_json(answer)["dag_run_id"])
+
     def run(self, dag_id: str, timeout_s: float) -> str:
         """Trigger one run and wait for its end; returns its final state.
 
         Raises:
             SynclineError: the API refused, or the run took longer than ``timeout_s`` real seconds.
         """
-        runs = f"{self.installation.address}/api/v2/dags/{dag_id}/dagRuns"
-        login = {"username": ADMIN, "password": self.installation.credentials.airflow_admin}
-        token = _json(requests.post(f"{self.installation.address}/auth/token", json=login, timeout=REQUEST_S))
-        headers = {"Authorization": f"Bearer {token['access_token']}"}
-        answer = requests.post(runs, json={"logical_date": None}, headers=headers, timeout=REQUEST_S)
-        run_id = _json(answer)["dag_run_id"]
+        run_id, headers = self.trigger(dag_id), self._login()
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
-            state = str(_json(requests.get(f"{runs}/{run_id}", headers=headers, timeout=REQUEST_S))["state"])
-            if state in ("success", "failed"):
+            answer = requests.get(f"{self._runs(dag_id)}/{run_id}", headers=headers, timeout=REQUEST_S)
+            if (state := str(_json(answer)["state"])) in ("success", "failed"):
                 return state
             time.sleep(0.5)
         raise SynclineError(
             f"{dag_id} did not end within {timeout_s:.0f} s.", next_step="Look at it in the Airflow UI."
         )
+
+    def _runs(self, dag_id: str) -> str:
+        return f"{self.installation.address}/api/v2/dags/{dag_id}/dagRuns"
+
+    def _login(self) -> dict[str, str]:
+        login = {"username": ADMIN, "password": self.installation.credentials.airflow_admin}
+        token = _json(requests.post(f"{self.installation.address}/auth/token", json=login, timeout=REQUEST_S))
+        return {"Authorization": f"Bearer {token['access_token']}"}
 
     def _command(self, *arguments: str) -> list[str]:
         return [str(Path(sys.executable).parent / "airflow"), *arguments]

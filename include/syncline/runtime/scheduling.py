@@ -15,15 +15,18 @@ CREATE_POOL = """
 insert into slot_pool (pool, slots, description, include_deferred) values (%s, %s, %s, false) on conflict do nothing
 """
 
-# The scheduler queues a task only when a worker is free, so it starts within a second or two. A worker that was
-# killed while it held the lock of the executor's queue leaves everybody else waiting for ever. Tasks that an earlier
-# scheduler queued do not count: the new one takes them over in its own time. Real seconds of Airflow's database.
+# The scheduler queues a task only when a worker is free, so it starts within seconds. A worker that was killed while it
+# held the lock of the executor's queue leaves everybody else waiting for ever: tasks are queued and none starts at all
+# (on a machine that is only slow, some do). Tasks that an earlier scheduler queued do not count: the new one takes them
+# over in its own time. Real seconds of Airflow's database.
 STANDSTILL = """
 with newest as (select id, latest_heartbeat from job where job_type = 'SchedulerJob' order by id desc limit 1)
 select extract(epoch from clock_timestamp() - n.latest_heartbeat)::bigint,
        (select count(*) from task_instance t
         where t.state = 'queued' and t.queued_by_job_id = n.id
-          and t.queued_dttm < clock_timestamp() - make_interval(secs => %s))
+          and t.queued_dttm < clock_timestamp() - make_interval(secs => %(queued_s)s)
+          and not exists (select from task_instance s
+                          where s.start_date > clock_timestamp() - make_interval(secs => %(queued_s)s)))
 from newest n
 """
 
@@ -39,7 +42,7 @@ def create_pools(metadata: psycopg.Connection, registry: Registry) -> set[str]:
 
 def standstill(metadata: psycopg.Connection) -> str:
     """Why the newest scheduler must be started again, as the rest of a sentence; empty when it works."""
-    row = metadata.execute(STANDSTILL, (QUEUED_MAX_S,)).fetchone()
+    row = metadata.execute(STANDSTILL, {"queued_s": QUEUED_MAX_S}).fetchone()
     if row is None:
         return ""
     silent_s, waiting = row

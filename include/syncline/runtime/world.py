@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from syncline.runtime.installation import BLANK, apply_configuration, copy_blank
 from syncline.runtime.supervisor import Supervisor
 
 Say = Callable[[str], None]
+Wiring = Callable[[Mapping[str, str]], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,16 @@ class World:
 
 
 @contextmanager
-def running(home: Path, say: Say, *, port: int = 0, day: partners.Day | None = None) -> Iterator[World]:
+def running(
+    home: Path, say: Say, *, port: int = 0, day: partners.Day | None = None, wiring: Wiring = dict
+) -> Iterator[World]:
     """Start everything, yield it, stop everything.
 
     Args:
         port: of Airflow's API and UI; 0 is any free one.
         day: run the twin in databases of its own, made anew; None: the everyday databases and real partners, whose
             ``AIRFLOW_CONN_*`` are in the environment.
+        wiring: from the twin's environment to the one of the tasks, for who puts something between them.
 
     Raises:
         ConfigurationError: already running here, or the port is taken.
@@ -57,14 +61,16 @@ def running(home: Path, say: Say, *, port: int = 0, day: partners.Day | None = N
                 installation = fresh(installation)
             write_login(installation)
             try:
-                yield _start(installation, supervisor, say, day)
+                yield _start(installation, supervisor, say, day, wiring)
             finally:
                 say("stopping")
                 # Before the server goes: what runs holds connections to it.
                 supervisor.stop()
 
 
-def _start(installation: Installation, supervisor: Supervisor, say: Say, day: partners.Day | None) -> World:
+def _start(
+    installation: Installation, supervisor: Supervisor, say: Say, day: partners.Day | None, wiring: Wiring
+) -> World:
     airflow = Airflow(installation, supervisor)
     say("starting Airflow")
     airflow.start_server()
@@ -75,7 +81,7 @@ def _start(installation: Installation, supervisor: Supervisor, say: Say, day: pa
         # Only now: its clock starts with it.
         say("starting the twin")
         twin = partners.start(supervisor, installation, day)
-    airflow.start_scheduler(twin.env if twin else {})
+    airflow.start_scheduler(wiring(twin.env) if twin else {})
     return World(installation, airflow, supervisor, twin)
 
 
