@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.live.installation import Live
 from tests.live.on_call import OnCall
+from tests.live.wire import Wires
 
 from syncline.runtime import partners, processes
 from syncline.runtime.installation import prepare
@@ -36,7 +37,14 @@ def home() -> Iterator[Path]:
 def live(home: Path, request: pytest.FixtureRequest) -> Iterator[Live]:
     """The world of this file; its day is the constant ``DAY`` of the file."""
     day: partners.Day = request.module.DAY
-    with running(home, print, day=day) as world:
+    heard: list[str] = []
+
+    def hear(line: str) -> None:
+        heard.append(line)
+        print(f"         {line}", flush=True)
+
+    print(f"\n{request.module.__name__}: {day}", flush=True)
+    with closing(Wires()) as wires, running(home, hear, day=day, wiring=wires.through) as world:
         installation = world.installation
         assert world.partners is not None
         with (
@@ -44,5 +52,5 @@ def live(home: Path, request: pytest.FixtureRequest) -> Iterator[Live]:
             connect_dsn(installation.server.dsn(installation.warehouse), name="live") as warehouse,
             connect_dsn(installation.server.dsn(f"{installation.warehouse}_twin"), name="live") as books,
         ):
-            yield Live(world, world.partners, on_call, warehouse, books)
+            yield Live(world, world.partners, on_call, warehouse, books, wires, heard)
     assert processes.stop_leftovers(home) == []

@@ -80,10 +80,7 @@ def given_up(live: Live) -> Row | None:
 
 
 def test_every_partner_is_silent(live: Live) -> None:
-    """Seen: 20 s of silence are outlived inside the tasks and nobody notices; a minute costs some of them a try.
-
-    A try that is not the last one has no line of ours at its end, only Airflow's report of the exception.
-    """
+    """Seen: 20 s of silence are outlived inside the tasks and nobody notices; a minute costs some of them a try."""
     loads = live.one("select count(*) from raw.loads")
     with partners_frozen(live):
         task = eventually(lambda: given_up(live), "a task that gives up for now", 150)
@@ -92,6 +89,8 @@ def test_every_partner_is_silent(live: Live) -> None:
     assert error["exc_type"] == "PartnerUnavailable"
     assert "\n" not in error["exc_value"]
     assert "Next: " in error["exc_value"]
+    told = [row["event"] for row in live.on_call.log(task, task["try_number"]) if row.get("level") == "warning"][-1]
+    assert told.startswith(f"{task['dag_id']}.{task['task_id']} failed in try {task['try_number']} of 4, ")
     catch_up(live)
     assert live.one("select count(*) from raw.loads") > loads
     assert live.on_call.wait_for_run(task["dag_id"], task["dag_run_id"], 120) == "success"
