@@ -133,8 +133,8 @@ def test_a_slow_tls_handshake_ends_at_the_deadline(serve: Serve) -> None:
 def test_the_next_call_has_a_deadline_of_its_own(serve: Serve) -> None:
     server = serve(hang_in_body, page(PAGE), drip_headers, page(PAGE))
     with wms(server, retries=1) as client:
-        assert client.page(START).events == []
-        assert client.page(START).events == []
+        assert client.page(START).records.events == []
+        assert client.page(START).records.events == []
     assert len(server.requests) == 4
 
 
@@ -187,7 +187,7 @@ def test_what_is_no_page_is_refused_and_the_cursor_stays(
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbf" + PAGE, PAGE.decode().encode("utf-16")], ids=["BOM", "UTF-16"])
 def test_another_unicode_form_of_a_page_is_a_page(serve: Serve, content: bytes) -> None:
     with wms(serve(page(content))) as client:
-        assert client.page(START).events == []
+        assert client.page(START).records.events == []
 
 
 def test_no_content_is_no_page(serve: Serve) -> None:
@@ -201,8 +201,8 @@ def test_bytes_behind_a_short_length_are_never_the_next_answer(serve: Serve) -> 
     hidden = answer(b'{"events": [{"event_id": "smuggled"}], "has_more": false}')
     server = serve(lambda call: call.send(answer(PAGE + hidden, length=len(PAGE))), page(PAGE))
     with wms(server) as client:
-        assert client.page(START).events == []
-        assert client.page(START).events == []
+        assert client.page(START).records.events == []
+        assert client.page(START).records.events == []
     assert len(server.requests) == 2
 
 
@@ -210,7 +210,7 @@ def events_of(serve: Serve, *records: str) -> list[Any]:
     content = b'{"events": [' + ", ".join(records).encode() + b'], "has_more": false}'
     with wms(serve(page(content)), timeout_s=5) as client:
         found: Page = client.page(START)
-    return found.events
+    return list(found.records.events)
 
 
 def event(quantity: str, **more: str) -> str:

@@ -123,7 +123,7 @@ def test_a_poisoned_record_of_every_kind_on_every_page(loader: psycopg.Connectio
     assert loader.execute("select distinct status from raw.documents").fetchall() == [("partial",)]
     last = f"DC1-{(PAGES - 1) * 100 + GOOD - 1:08d}"
     cursor, polled_at = loader.execute("select cursor, polled_at from ops.source_cursors").fetchone()  # type: ignore[misc]
-    assert (cursor["event_id"], set(cursor), polled_at) == (last, {"posted_at", "event_id"}, NOW)
+    assert (cursor["event_id"], set(cursor), polled_at) == (last, {"posted_at", "event_id", "furthest"}, NOW)
     # One exception a kind, and it names the first record of that kind.
     exceptions = loader.execute("select subject, detail from ops.exceptions order by subject").fetchall()
     codes = sorted({code for code, _ in kinds})

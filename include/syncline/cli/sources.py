@@ -108,8 +108,9 @@ def _look(source: Source) -> str:
             from syncline.sources.wms_api.mapping import Key
 
             client = stack.enter_context(wms_api.open_client(connection(source.conn_id), source))
-            page = client.page(Key(datetime(1970, 1, 1, tzinfo=UTC), ""))
-            return f"answers; {len(page.events)} events on the first page{', more behind' if page.has_more else ''}"
+            records = client.page(Key(datetime(1970, 1, 1, tzinfo=UTC), "")).records
+            more = ", more behind" if records.has_more else ""
+            return f"answers; {len(records.events)} events on the first page{more}"
         from syncline.sources.sftp_edi.client import open_sftp
         from syncline.sources.sftp_edi.folders import Folders
 

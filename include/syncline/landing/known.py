@@ -24,7 +24,7 @@ def known_facts(conn: psycopg.Connection, source: str, received_at: datetime, ro
     A fact first received before its own recorded time was quarantined as future (semantics §2); its first receipt
     after that time counts, so it is not known yet.
     """
-    recorded = {row.fact_id: row.fact.recorded for row in rows}
+    recorded = {key: fact.recorded for key, _, _, fact in rows}
     if not recorded:
         return set()
     found = conn.execute(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -14,10 +15,13 @@ from syncline.landing.troubles import open_troubles
 from syncline.landing.warehouse_errors import warehouse_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import psycopg
 
 COPY_DOCUMENTS = """copy raw.documents (document_id, load_id, source, feed, name, content, sha256, size_bytes,
-    received_at, status, fault_code, fault_detail, fault_position) from stdin"""
+    received_at, status, fault_code, fault_detail, fault_position) from stdin (format binary)"""
+DOCUMENT_TYPES = ("text", "int8", "text", "text", "text", "bytea", "text", "int8", "timestamptz", *["text"] * 4)
 COPY_FACTS = f"""copy raw.facts (fact_id, {", ".join(CONTENT_COLUMNS)}, position, reading,
     document_id, load_id, source, feed, received_at) from stdin"""
 INSERT_LOAD = """insert into raw.loads (load_id, source, feed, received_at, documents, facts)
@@ -32,7 +36,14 @@ MOVE_CURSOR = """insert into ops.source_cursors as c (source, cursor, load_id, p
       load_id = coalesce(excluded.load_id, c.load_id),
       polled_at = case when %(complete)s then excluded.polled_at else c.polled_at end"""
 
-Stored = tuple[str, str, Document, list[Row]]  # document id, sha256, document, its new facts
+
+class Stored(NamedTuple):
+    """A document of the load and what is new in it."""
+
+    document_id: str
+    sha256: str
+    document: Document
+    rows: list[Row]
 
 
 def land(conn: psycopg.Connection, load: Load) -> LoadResult:
@@ -47,64 +58,88 @@ def land(conn: psycopg.Connection, load: Load) -> LoadResult:
         WarehouseUnavailable: Postgres is down or out of space; nothing of the load is visible.
     """
     with warehouse_errors(f"land a load of {load.source}"):
-        stored, known = _new_documents(conn, load)
-        if stored:
+        told = [(document, rows(load.source, load.feed, document.facts)) for document in load.documents]
+        known = known_facts(conn, load.source, load.received_at, (row for _, found in told for row in found))
+        news = _News(load, known)
+        stored = list(news.of(told))
+        if stored or load.unseen:
             # Outside the transaction: creating a partition locks the whole table, and the lookup above reads it.
             conn.execute("select raw.ensure_partitions((%s at time zone 'UTC')::date)", [load.received_at])
         with conn.transaction():
-            return _write(conn, load, stored, known)
+            return _write(conn, load, stored, news)
 
 
-def _new_documents(conn: psycopg.Connection, load: Load) -> tuple[list[Stored], int]:
-    source, feed = load.source, load.feed
-    told = [rows(source, feed, document.facts) for document in load.documents]
-    seen = known_facts(conn, source, load.received_at, (row for each in told for row in each))
-    stored: list[Stored] = []
-    known = 0
-    for document, each in zip(load.documents, told, strict=True):
-        fresh: list[Row] = []
-        for row in each:
-            if row.fact_id in seen:
-                known += 1
-            else:
-                seen.add(row.fact_id)
+class _News:
+    """What a load tells that is not known: ``ids`` are of the facts that are, and grow with those that were new."""
+
+    def __init__(self, load: Load, ids: set[str]) -> None:
+        self._load = load
+        self._ids = ids
+        self.facts_known = 0
+
+    def of(self, told: Iterable[tuple[Document, list[Row]]]) -> Iterator[Stored]:
+        """The documents of ``told`` to store, each with its new rows."""
+        source, feed = self._load.source, self._load.feed
+        for document, found in told:
+            fresh = self._fresh(found)
+            if fresh or document.is_kept:
+                digest = sha256(document.content).hexdigest()
+                yield Stored(document_id(source, feed, document.name, digest), digest, document, fresh)
+
+    def _fresh(self, found: list[Row]) -> list[Row]:
+        ids = {row[0] for row in found}
+        if len(ids) == len(found) and self._ids.isdisjoint(ids):
+            self._ids |= ids
+            return found
+        fresh = []
+        for row in found:
+            if row[0] not in self._ids:
+                self._ids.add(row[0])
                 fresh.append(row)
-        if fresh or document.is_kept:
-            digest = sha256(document.content).hexdigest()
-            stored.append((document_id(source, feed, document.name, digest), digest, document, fresh))
-    return stored, known
+        self.facts_known += len(found) - len(fresh)
+        return fresh
 
 
-def _write(conn: psycopg.Connection, load: Load, stored: list[Stored], known: int) -> LoadResult:
-    load_id = None
-    facts = sum(len(fresh) for *_, fresh in stored)
+def _write(conn: psycopg.Connection, load: Load, stored: list[Stored], news: _News) -> LoadResult:
+    load_id = _one(conn, "select nextval('raw.load_id_seq')") if stored or load.unseen else None
+    if load_id is not None:
+        stored = _copy_facts(conn, load, load_id, stored, news)
+    facts = sum(len(entry.rows) for entry in stored)
     if stored:
-        load_id = _one(conn, "select nextval('raw.load_id_seq')")
         with conn.cursor() as cursor, cursor.copy(COPY_DOCUMENTS) as copy:
+            copy.set_types(DOCUMENT_TYPES)
             for entry in stored:
-                copy.write_row(_document_row(load, load_id, *entry[:3]))
-        # A block for each document: Postgres works on one while the next is rendered.
-        with conn.cursor() as cursor, cursor.copy(COPY_FACTS) as copy:
-            for document_key, _, _, fresh in stored:
-                copy.write(lines(fresh, document_key, load_id, load.source, load.feed, load.received_at))
-        conn.execute(
-            INSERT_LOAD,
-            [load_id, load.source, load.feed, load.received_at, len(stored), facts],
-        )
+                copy.write_row(_document_row(load, load_id, entry))
+        conn.execute(INSERT_LOAD, [load_id, load.source, load.feed, load.received_at, len(stored), facts])
+    else:
+        load_id = None  # nothing new: no load, only the poll is noted
     _change_files(conn, load)
     open_troubles(conn, load.troubles, load.received_at)
     position = None if load.cursor is None else Jsonb(load.cursor)
     values = {"source": load.source, "cursor": position, "load_id": load_id, "complete": load.is_complete}
     conn.execute(MOVE_CURSOR, values | {"at": load.received_at})
-    faults = sum(row.fact.fault_code is not None for *_, fresh in stored for row in fresh)
-    return LoadResult(load_id, len(stored), facts - faults, faults, known)
+    faults = sum(fact.fault_code is not None for entry in stored for *_, fact in entry.rows)
+    return LoadResult(load_id, len(stored), facts - faults, faults, news.facts_known)
 
 
-def _document_row(load: Load, load_id: int, document_key: str, digest: str, document: Document) -> tuple[Any, ...]:
+def _copy_facts(conn: psycopg.Connection, load: Load, load_id: int, stored: list[Stored], news: _News) -> list[Stored]:
+    """Write the rows of ``stored`` and of what is new in ``load.unseen``; all documents to store."""
+    unseen = ((document, rows(load.source, load.feed, document.facts)) for document in load.unseen)
+    written = []
+    # A block for each document: Postgres takes one while the next is read and rendered.
+    with conn.cursor() as cursor, cursor.copy(COPY_FACTS) as copy:
+        for entry in chain(stored, news.of(unseen)):
+            copy.write(lines(entry.rows, entry.document_id, load_id, load.source, load.feed, load.received_at))
+            written.append(entry)
+    return written
+
+
+def _document_row(load: Load, load_id: int | None, entry: Stored) -> tuple[Any, ...]:
+    document = entry.document
     size = len(document.content) if document.size_bytes is None else document.size_bytes
     return (
-        document_key, load_id, load.source, load.feed, document.name, document.content, digest, size, load.received_at,
-        document.status, document.fault_code, document.fault_detail, document.fault_position,
+        entry.document_id, load_id, load.source, load.feed, document.name, document.content, entry.sha256, size,
+        load.received_at, document.status, document.fault_code, document.fault_detail, document.fault_position,
     )  # fmt: skip
 
 

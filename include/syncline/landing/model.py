@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -104,7 +104,8 @@ class Load:
     """Everything one transaction lands. ``received_at`` is virtual or real UTC, handed in by the caller.
 
     ``cursor``: where the next poll begins (None keeps it). ``is_complete``: the poll reached the end, so
-    ``polled_at`` moves to ``received_at``.
+    ``polled_at`` moves to ``received_at``. ``unseen``: documents none of whose facts this source told in an earlier
+    load, as its reader can prove; they are not looked up, and are drawn one by one while Postgres takes the last one.
     """
 
     source: str
@@ -115,6 +116,7 @@ class Load:
     is_complete: bool = True
     files: Sequence[FileChange] = ()
     troubles: Sequence[Trouble] = field(default=())
+    unseen: Iterable[Document] = ()
 
 
 @dataclass(frozen=True, slots=True)

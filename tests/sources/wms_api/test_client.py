@@ -63,8 +63,8 @@ def slam(handler: BaseHTTPRequestHandler) -> None:
 def test_a_page_is_asked_for_with_key_and_token(wms: WmsServer, client: WmsClient) -> None:
     wms.events = [event(1), event(2)]
     page = client.page(Key(datetime(2026, 11, 2, 9, 0, 0, 123000, UTC), "DC1-7"))
-    assert [item["event_id"] for item in page.events] == ["DC1-00000001", "DC1-00000002"]
-    assert page.has_more is False
+    assert [item.event_id for item in page.records.events] == ["DC1-00000001", "DC1-00000002"]
+    assert page.records.has_more is False
     assert wms.requests == [{"posted_from": "2026-11-02T09:00:00.123000Z", "after_id": "DC1-7", "limit": "100"}]
     assert wms.authorization == ["Bearer secret-token"]
     assert "secret-token" not in page.name
@@ -76,7 +76,7 @@ def test_a_page_is_asked_for_with_key_and_token(wms: WmsServer, client: WmsClien
 def test_a_passing_trouble_is_asked_again(wms: WmsServer, client: WmsClient, reply: object) -> None:
     wms.replies = [reply, reply]  # type: ignore[list-item]
     wms.events = [event(1)]
-    assert len(client.page(START).events) == 1
+    assert len(client.page(START).records.events) == 1
     assert len(wms.requests) == 3
 
 
@@ -178,6 +178,6 @@ def test_nobody_listening_is_retryable_and_keeps_the_secret(source: Source) -> N
 
 def test_one_absurd_number_does_not_cost_the_page(wms: WmsServer, client: WmsClient) -> None:
     wms.replies = [raw(b'{"events": [{"sequence": ' + b"9" * 6000 + b'}, {"sequence": 1.0}], "has_more": false}')]
-    first, second = client.page(START).events
+    first, second = client.page(START).records.events
     assert isinstance(first["sequence"], str)
     assert second["sequence"] == "1.0"

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import random
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
 from loopback_wms import DAY, WmsServer, body, event
 
 from syncline.errors import PartnerContractBroken, PartnerUnavailable
+from syncline.landing import Load, LoadResult, land
 from syncline.registry import Source
 from syncline.sources.wms_api import WmsClient, pull
 from syncline.warehouse.connect import connect_dsn
@@ -157,3 +163,75 @@ def test_a_move_between_bins_moves_the_cursor_without_a_load(
     assert pull(loader, client, source, NOW).load_id is None
     assert cursor(loader)["event_id"] == "DC1-00000001"
     assert count(loader, "raw.documents") == 0
+
+
+def test_what_lies_behind_the_furthest_is_not_looked_up(
+    loader: psycopg.Connection,
+    wms: WmsServer,
+    client: WmsClient,
+    source: Source,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loads: list[tuple[int, int]] = []
+
+    def spied(conn: psycopg.Connection, load: Load) -> LoadResult:
+        unseen = list(load.unseen)
+        loads.append((len(load.documents), len(unseen)))
+        return land(conn, replace(load, unseen=unseen))
+
+    monkeypatch.setattr(sys.modules[pull.__module__], "land", spied)
+    wms.events = [event(n, minute=n / 10) for n in range(250)]
+    pull(loader, client, source, NOW)
+    assert loads == [(3, 0)], "a source that was never read to its end may have told anything"
+    assert cursor(loader)["furthest"] == "2026-11-02T10:24:54+00:00"
+    wms.events += [event(n, minute=n / 10) for n in range(250, 500)]
+    wms.events.append(event(900, minute=45, version=9))
+    result = pull(loader, client, source, NOW)
+    assert loads[1:] == [(2, 1)], "the overlap and the page with a fault are looked up, the page between them is not"
+    assert (result.facts, result.faults, count(loader, "raw.facts")) == (250, 1, 501)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_however_it_is_read_each_event_is_landed_once(
+    loader: psycopg.Connection, wms: WmsServer, client: WmsClient, source: Source, seed: int
+) -> None:
+    """Late, repeated, misdated and broken records; polls cut short, failing, forgotten: no lookup is missed."""
+    rng = random.Random(seed)
+    slow = source.model_copy(update={"overlap_s": 1200})  # longer than any event stays hidden
+    told: list[dict[str, Any]] = []
+    hidden: list[dict[str, Any]] = []
+    now = NOW
+    for _ in range(14):
+        now += timedelta(seconds=60)
+        for _ in range(rng.choice([0, 20, 150, 320])):
+            number = len(told) + len(hidden)
+            minutes = (now - DAY).total_seconds() / 60 - 600 - rng.random()
+            made = event(number, minute=minutes)
+            if rng.random() < 0.01:
+                ahead = (now + timedelta(minutes=5)).isoformat().replace("+00:00", "Z")
+                made["posted_at"] = ahead if rng.random() < 0.5 else "2999-01-01T00:00:00.000Z"
+            if rng.random() < 0.005:
+                made["version"] = 9
+            (hidden if rng.random() < 0.02 else told).append(made)
+        if rng.random() < 0.7:
+            told, hidden = told + hidden, []
+        wms.events = told + [again for again in told if rng.random() < 0.002]
+        if rng.random() < 0.2:
+            wms.replies = [lambda handler: body(handler, b"{}", 503)] * rng.randint(1, 3)
+        if rng.random() < 0.1:
+            loader.execute("update ops.source_cursors set cursor = '{}'")
+        try:
+            pull(loader, client, slow.model_copy(update={"pages_max": rng.choice([1, 3, 20])}), now)
+        except PartnerUnavailable:
+            wms.replies = []
+    wms.events = told + hidden
+    while not pull(loader, client, slow, now).is_complete:
+        pass
+    facts = loader.execute("select line_key, received_at from raw.facts where fault_code is null").fetchall()
+    sound = {f"{each['event_id']}/1" for each in told + hidden if each["version"] == 1}
+    assert {key for key, _ in facts} == sound, f"seed {seed}"
+    dated = {f"{each['event_id']}/1": datetime.fromisoformat(each["posted_at"]) for each in told + hidden}
+    early = {key for key, at in facts if at < dated[key]}
+    again = [key for key, count in Counter(key for key, _ in facts).items() if count > 1]
+    # A fact from the future is received once more when its time has come, no other is.
+    assert set(again) <= early, f"seed {seed}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 import tenacity
 
@@ -12,8 +11,8 @@ from syncline.connections import Connection
 from syncline.errors import ConfigurationError, PartnerContractBroken, PartnerUnavailable
 from syncline.partner_http import Answer, CallFailed, CertificateRefused, PartnerHttp
 from syncline.registry import Source
-from syncline.sources.wms_api.decoding import ObjectWithRepeatedKey, decoded
 from syncline.sources.wms_api.mapping import Key
+from syncline.sources.wms_api.records import NotAPageError, Records, read_records
 
 PAGE_BYTES_MAX = 16 * 1024 * 1024
 BACKOFF_FIRST_S = 0.25
@@ -28,12 +27,11 @@ class _PageUnreadable(PartnerUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer: its bytes, the request without secrets, and the decoded records of any shape."""
+    """One answer: its bytes, the request without secrets, and its records."""
 
     name: str
     content: bytes
-    events: list[Any]
-    has_more: bool
+    records: Records
 
 
 def open_client(connection: Connection, source: Source) -> WmsClient:
@@ -102,24 +100,18 @@ class WmsClient:
                 source=self._source.name,
             ) from None
         self._refuse_errors(answer)
-        events, has_more = self._records(answer.content)
+        page = self._records(answer.content)
         name = f"GET {self._path}?posted_from={posted_from}&after_id={after.event_id}&limit={self._source.page_limit}"
-        return Page(name, answer.content, events, has_more)
+        return Page(name, answer.content, page)
 
-    def _records(self, content: bytes) -> tuple[list[Any], bool]:
+    def _records(self, content: bytes) -> Records:
         try:
-            page = decoded(content)
-        except (ValueError, RecursionError) as error:
-            raise self._unreadable(f"the body is not JSON ({type(error).__name__}, {len(content)} bytes)") from None
-        if isinstance(page, ObjectWithRepeatedKey):
-            raise self._unreadable("the body says one of its keys twice")
-        if not isinstance(page, dict) or not isinstance(page.get("events"), list):
-            raise self._unreadable("the body has no list `events`")
-        if not isinstance(page.get("has_more"), bool):
-            raise self._unreadable("`has_more` is not true or false")
-        if len(page["events"]) > self._source.page_limit:
-            raise self._unreadable(f"the page has {len(page['events'])} events, asked for {self._source.page_limit}")
-        return page["events"], page["has_more"]
+            page = read_records(content, self._source.site or "")
+        except NotAPageError as error:
+            raise self._unreadable(str(error)) from None
+        if len(page.events) > self._source.page_limit:
+            raise self._unreadable(f"the page has {len(page.events)} events, asked for {self._source.page_limit}")
+        return page
 
     def _refuse_errors(self, answer: Answer) -> None:
         status, name = answer.status_code, self._source.name

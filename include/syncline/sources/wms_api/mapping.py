@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from msgspec import UNSET
+
 from syncline.landing import Fact, fault
 from syncline.sources.wms_api.contract import breach, printable
+from syncline.sources.wms_api.events import (
+    Adjusted,
+    AdjustedLine,
+    Event,
+    Moved,
+    MovedLine,
+    Received,
+    ReceivedLine,
+    Shipped,
+    ShippedLine,
+    as_event,
+)
 
 READING = "wms_api/1"
 # on_hand counts everything on the floor; a condition other than good is an of-which measure (semantics §1).
 OF_WHICH = {"damaged": "damaged", "hold": "quarantined"}
+
+
+_new_fact = tuple.__new__  # what Fact() does after a call of Python; a load makes tens of thousands
 
 
 class Key(NamedTuple):
@@ -23,55 +40,53 @@ class Key(NamedTuple):
     event_id: str
 
 
-Change = tuple[str, int]
-Line = dict[str, Any]
+Changes = list[tuple[str, int]]  # (measure, units)
 
 
-def facts_of(event: Any, index: int, site: str) -> list[Fact]:
-    """Facts of one event of a page, or one Fact with a fault code when it breaks its contract.
+def facts_of(record: Any, index: int, site: str) -> list[Fact]:
+    """Facts of one record of a page, or one Fact with a fault code when it breaks its contract.
 
     Args:
-        event: the decoded record, of any shape.
+        record: an event that keeps its contract, or a decoded record of any shape.
         index: its position in the page.
         site: the site this source may speak of.
     """
-    broken = breach(event) or _misplaced(event, site)
+    if isinstance(record, Event):
+        return _facts(record, index)
+    broken = breach(record) or _misplaced(record, site)
     if broken:
-        return [_fault(event, index, *broken)]
-    if event["type"] == "inventory.adjusted" and event["mode"] == "count":
-        return _facts(event, index, "balance", _counted)
-    return _facts(event, index, "movement", CHANGES[event["type"]])
+        return [_fault(record, index, *broken)]
+    return _facts(as_event(record), index)
 
 
-def _facts(event: dict[str, Any], index: int, kind: Any, changes: Callable[[Line], Iterator[Change]]) -> list[Fact]:
+def _facts(event: Any, index: int) -> list[Fact]:
     """One fact for each change of each line; what they share is made once, because this is the hot path of a pull."""
-    event_id, transaction, site, posted_at = (
-        event["event_id"],
-        event["transaction_id"],
-        event["site"],
-        event["posted_at"],
-    )
-    sequence, is_test = event["sequence"], event.get("sandbox") is True
+    changes_of = CHANGES[type(event)]
+    is_count = type(event) is Adjusted and event.mode == "count"
+    kind: Any = "balance" if is_count else "movement"
+    site, posted_at, transaction = event.site, event.posted_at, event.transaction_id
+    sequence, is_test = event.sequence, event.sandbox is True
     facts = []
-    for line in event["lines"]:
-        number = line["line"]
-        line_key, position, own_key = (
-            f"{event_id}/{number}",
-            f"events[{index}].lines[{number}]",
-            f"{transaction}/{number}",
-        )
-        for measure, quantity in changes(line):
-            event_key = own_key
+    for line in event.lines:
+        for measure, quantity in changes_of(line):
+            place = f"/{line.line}"
+            event_key = transaction + place
             # The shop tells an allocation as an order: both carry its order line. Taking it back is another event.
-            if measure == "allocated" and quantity > 0 and kind == "movement" and "order_line" in line:
-                event_key = f"alloc:{line['order_line']}"
-            content = (kind, line["sku"], site, measure, line["uom"], str(quantity), posted_at, line_key, event_key)
-            facts.append(Fact(*content, position, READING, None, 1, False, sequence, is_test, transaction))
+            if measure == "allocated" and quantity > 0 and not is_count and line.order_line is not UNSET:
+                event_key = f"alloc:{line.order_line}"
+            content = (
+                kind, line.sku, site, measure, line.uom, str(quantity), posted_at, event.event_id + place, event_key,
+                f"events[{index}].lines[{line.line}]", READING, None, 1, False, sequence, is_test, transaction,
+                None, None, None,
+            )  # fmt: skip
+            facts.append(_new_fact(Fact, content))
     return facts
 
 
 def key_of(event: Any) -> Key | None:
     """The event's place in the order, None when it cannot be read."""
+    if isinstance(event, Event):
+        return Key(datetime.fromisoformat(event.posted_at), event.event_id)
     if not isinstance(event, dict):
         return None
     posted_at, event_id = event.get("posted_at"), event.get("event_id")
@@ -86,39 +101,35 @@ def key_of(event: Any) -> Key | None:
         return None
 
 
-def _received(line: Line) -> Iterator[Change]:
-    yield "on_hand", line["quantity"]
-    if line["condition"] in OF_WHICH:
-        yield OF_WHICH[line["condition"]], line["quantity"]
+def _received(line: ReceivedLine) -> Changes:
+    if line.condition in OF_WHICH:
+        return [("on_hand", line.quantity), (OF_WHICH[line.condition], line.quantity)]
+    return [("on_hand", line.quantity)]
 
 
-def _moved(line: Line) -> Iterator[Change]:
-    left, entered = line["from_condition"], line["to_condition"]
-    if left != entered:
-        if left in OF_WHICH:
-            yield OF_WHICH[left], -line["quantity"]
-        if entered in OF_WHICH:
-            yield OF_WHICH[entered], line["quantity"]
+def _moved(line: MovedLine) -> Changes:
+    left, entered = line.from_condition, line.to_condition
+    if left == entered:
+        return []
+    taken: Changes = [(OF_WHICH[left], -line.quantity)] if left in OF_WHICH else []
+    return [*taken, (OF_WHICH[entered], line.quantity)] if entered in OF_WHICH else taken
 
 
-def _adjusted(line: Line) -> Iterator[Change]:
-    yield line["measure"], line["delta"]
+def _adjusted(line: AdjustedLine) -> Changes:
+    """The number of the event's mode: a line has one of the two."""
+    number = line.counted if line.delta is UNSET else line.delta
+    return [(line.measure, number)] if number is not UNSET else []
 
 
-def _counted(line: Line) -> Iterator[Change]:
-    yield line["measure"], line["counted"]
+def _shipped(line: ShippedLine) -> Changes:
+    return [("on_hand", -line.quantity), ("allocated", -line.released)]
 
 
-def _shipped(line: Line) -> Iterator[Change]:
-    yield "on_hand", -line["quantity"]
-    yield "allocated", -line["released"]
-
-
-CHANGES: dict[str, Callable[[Line], Iterator[Change]]] = {
-    "inventory.received": _received,
-    "inventory.moved": _moved,
-    "inventory.adjusted": _adjusted,
-    "shipment.confirmed": _shipped,
+CHANGES: dict[type[Event], Callable[[Any], Changes]] = {
+    Received: _received,
+    Moved: _moved,
+    Adjusted: _adjusted,
+    Shipped: _shipped,
 }
 
 

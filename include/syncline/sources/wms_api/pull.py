@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from syncline.registry import Source
     from syncline.sources.wms_api.client import Page
+    from syncline.sources.wms_api.records import Records
 
 FEED = "api"
-FACTS_PER_LOAD = 10_000  # bounds memory while catching up; a quiet poll is one page
+BYTES_PER_LOAD = 4_000_000  # about 13,000 events; bounds memory while catching up, a quiet poll is one page
 BEGINNING = Key(datetime(1970, 1, 1, tzinfo=UTC), "")
 
 
@@ -34,7 +35,9 @@ def pull(conn: psycopg.Connection, client: Pages, source: Source, now: datetime)
 
     The cursor is {"posted_at", "event_id"} of the last event that is not in the future, plus "resume_after" (the same
     two of the last one read) when ``pages_max`` stopped the poll: the next one then goes on exactly there, without the
-    overlap, or a full overlap would never get past itself.
+    overlap, or a full overlap would never get past itself. "furthest" is there once a poll was complete: no event
+    posted after it was ever landed, so one after it need not be looked up among those of earlier polls. A wrong clock
+    moves it ahead, which costs look-ups and nothing else.
 
     Raises:
         PartnerUnavailable, PartnerContractBroken, ConfigurationError: see ``WmsClient.page``; pages read before
@@ -64,23 +67,24 @@ class _Poll:
         # Never ahead of now, for which no event of the future counts: one wrong clock, the partner's or ours, must not
         # blind the polls after it.
         self._last = min(_key(cursor), Key(now, ""))
-        self._pages: list[Document] = []
-        self._facts = 0
+        self._pages: list[Page] = []
+        self._bytes = 0
         self._has_more = False
         self._result = PullResult(source.name)
+        furthest = cursor.get("furthest")
+        self._landed_to = None if furthest is None else datetime.fromisoformat(furthest)
+        self._read_to = self._landed_to or BEGINNING.posted_at
         resume_after = cursor.get("resume_after")
         self.after = _key(resume_after) if resume_after else Key(_minus(self._last.posted_at, source.overlap_s), "")
 
     def take(self, page: Page) -> bool:
-        """Map one page; True when there is another behind it."""
-        site = self._source.site or ""
-        facts = [fact for index, event in enumerate(page.events) for fact in facts_of(event, index, site)]
-        if facts:
-            self._pages.append(_document(page, facts))
-            self._facts += len(facts)
-        keys = [key for key in map(key_of, page.events) if key is not None]
-        furthest = max(keys, default=None)
-        if page.has_more and (furthest is None or furthest <= self.after):
+        """Keep one page for the next load; True when there is another behind it."""
+        records = page.records
+        if records.events:
+            self._pages.append(page)
+            self._bytes += len(page.content)
+        furthest = records.last
+        if records.has_more and (furthest is None or furthest <= self.after):
             raise PartnerContractBroken(
                 f"{self._source.name}: the page after ({self.after.posted_at.isoformat()}, {self.after.event_id!r})"
                 " says has_more but leads no further.",
@@ -89,11 +93,12 @@ class _Poll:
             )
         if furthest is not None:
             self.after = furthest
-            self._last = max([self._last, *(key for key in keys if key.posted_at <= self._now)])
-        self._has_more = page.has_more
-        if self._facts >= FACTS_PER_LOAD:
+            self._last = max(self._last, _last_by(records, self._now))
+            self._read_to = max(self._read_to, furthest.posted_at)
+        self._has_more = records.has_more
+        if self._bytes >= BYTES_PER_LOAD:
             self._land(is_complete=False)
-        return page.has_more
+        return records.has_more
 
     def close(self, *, is_complete: bool) -> PullResult:
         """Land the rest and say what the poll brought. A poll that failed at its first page changes nothing."""
@@ -105,10 +110,34 @@ class _Poll:
         cursor: dict[str, Any] = _cursor(self._last)
         if self._has_more:
             cursor["resume_after"] = _cursor(self.after)
-        troubles = _troubles(self._source, self._pages)
-        load = Load(self._source.name, FEED, self._now, self._pages, cursor, is_complete, troubles=troubles)
+        if self._landed_to is not None or is_complete:
+            cursor["furthest"] = self._read_to.isoformat()
+        unseen = [page for page in self._pages if self._is_unseen(page)]
+        told = [read_page(page, self._source) for page in self._pages if not self._is_unseen(page)]
+        load = Load(
+            self._source.name, FEED, self._now, told, cursor, is_complete,
+            troubles=troubles_of(self._source, told),
+            unseen=(read_page(page, self._source) for page in unseen) if unseen else (),
+        )  # fmt: skip
         self._result = self._result.plus(land(self._conn, load))
-        self._pages, self._facts = [], 0
+        self._pages, self._bytes = [], 0
+        if self._landed_to is not None:
+            self._landed_to = self._read_to
+
+    def _is_unseen(self, page: Page) -> bool:
+        """Whether no fact of ``page`` was ever landed. One with a fault has no time that proves it."""
+        first = page.records.first
+        if self._landed_to is None or first is None or not page.records.is_typed:
+            return False
+        return first.posted_at > self._landed_to
+
+
+def _last_by(records: Records, now: datetime) -> Key:
+    """The last place in ``records`` that is not after ``now``."""
+    if records.last is not None and records.last.posted_at <= now:
+        return records.last
+    keys = (key_of(event) for event in records.events)
+    return max((key for key in keys if key is not None and key.posted_at <= now), default=BEGINNING)
 
 
 def _key(cursor: dict[str, Any]) -> Key:
@@ -125,7 +154,10 @@ def _minus(instant: datetime, seconds: int) -> datetime:
     return max(instant, BEGINNING.posted_at + timedelta(seconds=seconds)) - timedelta(seconds=seconds)
 
 
-def _document(page: Page, facts: list[Fact]) -> Document:
+def read_page(page: Page, source: Source) -> Document:
+    """What the mapping makes of a page."""
+    site = source.site or ""
+    facts = [fact for index, event in enumerate(page.records.events) for fact in facts_of(event, index, site)]
     faults = [fact for fact in facts if fact.fault_code]
     first = faults[0] if faults else None
     return Document(
@@ -139,7 +171,7 @@ def _document(page: Page, facts: list[Fact]) -> Document:
     )
 
 
-def _troubles(source: Source, pages: list[Document]) -> list[Trouble]:
+def troubles_of(source: Source, pages: list[Document]) -> list[Trouble]:
     """One exception per source and kind of fault; the records themselves are rows of ``raw.facts``."""
     codes: dict[str, Fact] = {}
     for fact in (fact for page in pages for fact in page.facts if fact.fault_code):
