@@ -20,13 +20,15 @@ from datetime import timedelta
 
 from airflow.sdk import dag, get_current_context, task
 
+from syncline.registry import QUESTIONS_POOL
 from syncline_airflow.approval import BreakerQuestion, ask_about
 from syncline_airflow.schedules import dag_defaults, every
 from syncline_airflow.tags import Tag
 
 CLOCK_S = 60
 TIMEOUT = timedelta(minutes=2)
-# Each waiting run asks about at least one trip; there are never that many at once.
+# Each waiting run asks about at least one trip; there are never that many at once. Their tasks share a pool of one
+# slot, which a question that waits for its answer does not hold: so many runs never take the slots of the lane.
 RUNS_MAX = 32
 DEFAULTS = dag_defaults(Tag.RELEASE, Tag.STOPS_HELD, timeout=TIMEOUT) | {
     "max_active_runs": RUNS_MAX,
@@ -41,12 +43,12 @@ DEFAULTS = dag_defaults(Tag.RELEASE, Tag.STOPS_HELD, timeout=TIMEOUT) | {
     **DEFAULTS,
 )
 def release_held() -> None:
-    @task
+    @task(pool=QUESTIONS_POOL)
     def find() -> list[int]:
         context = get_current_context()
         return ask_about(str(context["run_id"]), context["dag_run"].run_type == "manual")
 
-    BreakerQuestion.partial(task_id="ask").expand(trip_id=find())
+    BreakerQuestion.partial(task_id="ask", pool=QUESTIONS_POOL).expand(trip_id=find())
 
 
 release_held()

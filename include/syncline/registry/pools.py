@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from syncline.registry.models import Registry
 
 DBT_POOL = "dbt_write"
+QUESTIONS_POOL = "breaker_questions"
 # resolve, marts, release_held, and one for whatever a person starts by hand.
 OWN_LANES = 4
 
@@ -33,7 +34,10 @@ def target_pool(name: str) -> str:
 
 def pools(registry: Registry) -> dict[str, Pool]:
     """Every pool that the DAGs of ``registry`` name; a task whose pool does not exist is never started."""
-    found = {DBT_POOL: Pool(1, "dbt writes one batch at a time")}
+    found = {
+        DBT_POOL: Pool(1, "dbt writes one batch at a time"),
+        QUESTIONS_POOL: Pool(1, "many runs of release_held may be active, one of their tasks works"),
+    }
     for source in registry.sources:
         if source.enabled:
             found[source_pool(source.name)] = Pool(1, f"one reader of {source.name}; 0 slots pause it")
@@ -45,4 +49,5 @@ def pools(registry: Registry) -> dict[str, Pool]:
 
 def lanes(registry: Registry) -> int:
     """Tasks that may run at once: with every partner hanging, resolve, marts and a release still find a slot."""
-    return len(pools(registry)) - 1 + OWN_LANES
+    partners = sum(source.enabled for source in registry.sources) + sum(target.enabled for target in registry.targets)
+    return partners + OWN_LANES
