@@ -57,6 +57,8 @@ def test_pull_and_check_an_api(command: CliRunner, monkeypatch: pytest.MonkeyPat
         summary = json.loads(command.invoke(app, ["pull", "dc1_wms", "--json"]).output)
         assert (summary["facts"], summary["faults"], summary["is_complete"]) == (2, 0, True)
         assert "nothing new" in command.invoke(app, ["pull", "dc1_wms"]).output
+        command.invoke(app, ["pull", "dc1_wms", "--since", "2026-11-01T00:00:00"])
+        assert server.requests[-1]["posted_from"] == "2026-11-01T00:00:00.000000Z"
     finally:
         server.close()
 
@@ -73,6 +75,8 @@ def test_pull_and_check_a_file_drop(command: CliRunner, monkeypatch: pytest.Monk
         assert "1 files wait in inbox" in command.invoke(app, ["check", "acme_3pl"]).output
         summary = json.loads(command.invoke(app, ["pull", "acme_3pl", "--json"]).output)
         assert (summary["facts"], summary["faults"], summary["documents"]) == (0, 1, 1)
+        refused = command.invoke(app, ["pull", "acme_3pl", "--since", "2026-11-01T00:00:00"])
+        assert isinstance(refused.exception, ConfigurationError)
     finally:
         partner.close()
 

@@ -66,6 +66,7 @@ def check(name: Annotated[str | None, typer.Argument(help="One source; left out:
 def pull(
     name: Annotated[str, typer.Argument(help="Name of the source in the registry.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    since: Annotated[datetime | None, typer.Option(help="An API: read again from this instant (UTC) on.")] = None,
 ) -> None:
     """Pull one source once, as its DAG does."""
     from syncline.cli._warehouse import warehouse
@@ -73,7 +74,7 @@ def pull(
 
     source = load_registry().source(name)
     with warehouse("loader") as conn:
-        summary = _pull(conn, source, clock_from_env().now())
+        summary = _pull(conn, source, clock_from_env().now(), since and since.replace(tzinfo=since.tzinfo or UTC))
     if as_json:
         typer.echo(json.dumps(summary))
         return
@@ -84,14 +85,20 @@ def pull(
     )
 
 
-def _pull(conn: psycopg.Connection, source: Source, now: datetime) -> dict[str, Any]:
+def _pull(conn: psycopg.Connection, source: Source, now: datetime, since: datetime | None) -> dict[str, Any]:
     from syncline.connections import connection
+    from syncline.errors import ConfigurationError
 
     if source.kind == "wms_api":
         from syncline.sources import wms_api
 
         with wms_api.open_client(connection(source.conn_id), source) as client:
-            return wms_api.pull(conn, client, source, now).as_json()
+            return wms_api.pull(conn, client, source, now, since=since).as_json()
+    if since is not None:
+        raise ConfigurationError(
+            f"{source.name} tells files: it has no instant to begin at.",
+            next_step="Leave out --since; put the files into its inbox again to have them read again.",
+        )
     from syncline.sources import sftp_edi
     from syncline.sources.sftp_edi.client import open_sftp
 

@@ -30,7 +30,9 @@ class Pages(Protocol):
     def page(self, after: Key) -> Page: ...
 
 
-def pull(conn: psycopg.Connection, client: Pages, source: Source, now: datetime) -> PullResult:
+def pull(
+    conn: psycopg.Connection, client: Pages, source: Source, now: datetime, *, since: datetime | None = None
+) -> PullResult:
     """Land what ``source`` posted since the cursor, and what became visible behind it within ``overlap_s``.
 
     The cursor is {"posted_at", "event_id"} of the last event that is not in the future, plus "resume_after" (the same
@@ -39,6 +41,9 @@ def pull(conn: psycopg.Connection, client: Pages, source: Source, now: datetime)
     posted after it was ever landed, so one after it need not be looked up among those of earlier polls. A wrong clock
     moves it ahead, which costs look-ups and nothing else.
 
+    Args:
+        since: read from this instant on instead, once: for a source that posted behind its cursor, because its clock
+            went back. What is known already is not landed again.
     Raises:
         PartnerUnavailable, PartnerContractBroken, ConfigurationError: see ``WmsClient.page``; pages read before
             the error are landed and the cursor stands behind them.
@@ -46,7 +51,7 @@ def pull(conn: psycopg.Connection, client: Pages, source: Source, now: datetime)
         WarehouseUnavailable: nothing of the current load was written.
     """
     with source_lane(conn, source.name) as cursor:
-        poll = _Poll(conn, source, now, cursor)
+        poll = _Poll(conn, source, now, cursor, since)
         try:
             for _ in range(source.pages_max):
                 if not poll.take(client.page(poll.after)):
@@ -60,7 +65,9 @@ def pull(conn: psycopg.Connection, client: Pages, source: Source, now: datetime)
 class _Poll:
     """State of one poll: where to read next, and what waits to be landed."""
 
-    def __init__(self, conn: psycopg.Connection, source: Source, now: datetime, cursor: dict[str, Any]) -> None:
+    def __init__(
+        self, conn: psycopg.Connection, source: Source, now: datetime, cursor: dict[str, Any], since: datetime | None
+    ) -> None:
         self._conn = conn
         self._source = source
         self._now = now
@@ -75,7 +82,12 @@ class _Poll:
         self._landed_to = None if furthest is None else datetime.fromisoformat(furthest)
         self._read_to = self._landed_to or BEGINNING.posted_at
         resume_after = cursor.get("resume_after")
-        self.after = _key(resume_after) if resume_after else Key(_minus(self._last.posted_at, source.overlap_s), "")
+        if since is not None:
+            self.after = Key(since, "")
+        elif resume_after:
+            self.after = _key(resume_after)
+        else:
+            self.after = Key(_minus(self._last.posted_at, source.overlap_s), "")
 
     def take(self, page: Page) -> bool:
         """Keep one page for the next load; True when there is another behind it."""
