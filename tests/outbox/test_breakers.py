@@ -11,7 +11,6 @@ from tests.outbox.conftest import Network
 
 from syncline.errors import TerminalError
 from syncline.outbox.breaker_desk import decide
-from syncline.outbox.trips import trips
 from syncline.registry import Breakers
 
 Key = tuple[str, str]
@@ -191,19 +190,12 @@ def test_a_cause_that_goes_while_the_trip_stands_leaves_the_key_to_the_trip(netw
 
 
 def test_trip_1_lets_nothing_of_trip_12_go(network: Network) -> None:
-    network.bounds = {"erp": Breakers(keys_max=0)}
-    network.read(dict.fromkeys(keys(12), 10))
-    for number, key in enumerate(keys(12), start=1):
-        network.release({key: 11})
-        if number not in (1, 12):
-            decide(
-                network.publisher, trips(network.publisher)[-1].trip_id, "denied", by="a", note="b", at=network.now()
-            )
-        if number == 1:
-            # A second breaker beside the first: of another rule, so that both stand.
-            decide(network.publisher, 1, "denied", by="a", note="b", at=network.now())
-    assert [row[5] for row in network.trips()] == ["denied"] * 11 + ["open"]
-    assert decide(network.publisher, 12, "released", by="a", note="b", at=network.now()).moved == 1
+    network.bounds = {"erp": Breakers(keys_max=1)}
+    network.read(dict.fromkeys(keys(2), 10))
+    network.release(dict.fromkeys(keys(2), 11))
+    network.owner.execute("update ops.outbox set reason = 'breaker 12: too many keys' where item = 'SKU-0002'")
+    assert decide(network.publisher, 1, "released", by="ana", note="fine", at=network.now()).moved == 1
+    assert network.reasons("held") == {"breaker 12: too many keys"}
 
 
 @pytest.mark.parametrize(("by", "note"), [("", "why"), ("ana", " "), ("ana", "x" * 501), ("ana", "two\nlines")])
