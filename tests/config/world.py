@@ -29,6 +29,7 @@ INSTANTS = ("", "2026-05-03T12:00:00Z", "2026-05-04T00:00:00Z", "2026-05-04T10:0
             "2026-05-04T16:00:00Z", "2026-05-05T00:00:00Z")  # fmt: skip
 DELAYS_S = (-90, -30, 0, 1, 60, 1800, 7200, 50000)
 DAYS = ("", "2026-05-03", "2026-05-04", "2026-05-05")
+SPACED = ("source", "item", "location", "item_ref", "location_ref", "status_ref", "fact_id", "line_key", "event_key")
 PLACES = ("*", "C*", "?UB", "HUB", "CHI", "CH2")
 
 
@@ -56,12 +57,32 @@ class Telling:
 
 
 class World:
-    """``rows`` is the configuration to apply; ``told`` every fact told so far."""
+    """``rows`` is its configuration; ``told`` every fact told so far.
+
+    Many worlds share one database: ``spaced_rows`` and ``spaced`` put the world's name before every name and code, so
+    that no key, event or rule of one meets another's, and an edit is alone in its world.
+    """
 
     def __init__(self, seed: int) -> None:
+        self.seed, self.name = seed, f"{seed:04d}"
         self.chance = random.Random(seed)
         self.told: list[Telling] = []
         self.rows = _first_rows()
+
+    def spaced_rows(self) -> Rows:
+        return {
+            table: [{c: self._spaced(v) if c in SPACED and v != "*" else v for c, v in row.items()} for row in rows]
+            if table != "ownership_rules"
+            # `x|*` is any location of the world x.
+            else [{c: self._spaced(v) if c in ("source", "location") else v for c, v in row.items()} for row in rows]
+            for table, rows in self.rows.items()
+        }
+
+    def spaced(self, telling: Telling) -> Telling:
+        return Telling(**{c: self._spaced(v) if c in SPACED else v for c, v in telling.__dict__.items()})
+
+    def _spaced(self, name: Any) -> str:
+        return f"{self.name}|{name}"
 
     # Facts ------------------------------------------------------------------------------------------------------
     def tell(self, count: int) -> list[Telling]:

@@ -172,10 +172,8 @@ class Network:
         entries = sorted(entries, key=lambda entry: entry.get("valid_from") or "")
         starts = [_midnight(entry.get("valid_from"), zone, -FOREVER) for entry in entries]
         # Without an end of its own an entry holds until the next one begins.
-        ends = [
-            _midnight(entry.get("valid_to"), zone, following)
-            for entry, following in zip(entries, [*starts[1:], FOREVER], strict=True)
-        ]
+        following = [*starts[1:], FOREVER]
+        ends = [_midnight(entry.get("valid_to"), zone, following[n]) for n, entry in enumerate(entries)]
         found = [
             quantity * Fraction(str(entry["factor"]))
             for entry, start, end in zip(entries, starts, ends, strict=True)

@@ -162,7 +162,13 @@ received as (
     {%- endif %}
   from heard as h
   {%- if is_incremental() %}
-  left join {{ this }} as old on h.fact_id = old.fact_id
+  -- All receipts of a fact that is driven again are read here; what was credible before may not be so any more.
+  left join {{ this }} as old
+    on h.fact_id = old.fact_id
+    and not exists (
+      select from {{ source('ops', 'redrives') }} as r
+      where r.batch_id = {{ current_batch_id() }} and r.fact_id = h.fact_id
+    )
   {%- endif %}
 ),
 

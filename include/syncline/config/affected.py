@@ -4,17 +4,16 @@
 Otherwise it is only weighed again: its role, window or grain can change, so the cells it counts in are decided again.
 
 Facts are compared with the spans in which the configuration answers differently, at the time the models judge them by.
-A superset is taken in five places, each because telling exactly would mean to read the fact here as dbt does:
+A superset is taken in six places, each because telling exactly would mean to read the fact here as dbt does:
 a written 24:00 is in every span of its name; an own entry that says what ``*`` says counts as another answer; a unit
-is mapped again when it was or becomes the base unit, also where a factor hides that; a zone that changes concerns
-a unit with factors whose days begin or end near the fact; an ownership rule that a more specific one silences
-concerns the facts it fits.
+is mapped again when it was or becomes the base unit, also where a factor hides that; a factor concerns all days that a
+source named, also those after its message was received; a zone that changes concerns a unit with factors whose days
+begin or end near the fact; an ownership rule that a more specific one silences concerns the facts it fits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -140,17 +139,18 @@ def _units(conn: psycopg.Connection, old: Rows, new: Rows) -> None:
         old, new, "unit_factors", ("item", "uom"),
         lambda row: (Fraction(row["factor_num"], row["factor_den"]), row["valid_from"], row["valid_to"]),
     )  # fmt: skip
+    # A zone that changes in the same apply may put a fact on the day before or after.
+    zones = [{row["location"]: row["timezone"] for row in rows["locations"]} for rows in (old, new)]
     _add(
         conn, True,
-        f"""
-        (s.said_from at time zone l.timezone)::date < c.span_to
-        and (({_CUT_TO} - interval '1 microsecond') at time zone l.timezone)::date >= c.span_from
+        """
+        (s.said_from at time zone l.timezone)::date - %(slack)s < c.span_to
+        and ((s.said_to - interval '1 microsecond') at time zone l.timezone)::date + %(slack)s >= c.span_from
         """,
-        _columns(spans, ("item", "uom", "span_from", "span_to")),
+        {**_columns(spans, ("item", "uom", "span_from", "span_to")), "slack": int(zones[0] != zones[1])},
         "join unnest(%(item)s::text[], %(uom)s::text[], %(span_from)s::date[], %(span_to)s::date[])"
         " c (item, uom, span_from, span_to) on s.item = c.item and s.uom = c.uom"
-        " join ops.current_locations l on l.location = s.location"
-        " join ops.current_sources src on src.source = s.source",
+        " join ops.current_locations l on l.location = s.location",
     )  # fmt: skip
 
 
@@ -234,45 +234,3 @@ def _ownership(conn: psycopg.Connection, old: Rows, new: Rows) -> None:
         " and case when position('|' in s.location) > 0 then split_part(s.location, '|', 1) else '' end = c.space"
         " join ops.current_sources src on src.source = s.source",
     )  # fmt: skip
-
-
-def request_remapping(conn: psycopg.Connection, now: datetime, by: str) -> int:
-    """Have the next batch stage the ``remap`` facts again; returns their number."""
-    return conn.execute(
-        "insert into ops.redrives (fact_id, requested_at, requested_by) "
-        "select distinct fact_id, %s::timestamptz, %s from config_facts where remap",
-        (now, by),
-    ).rowcount
-
-
-def touch_cells(conn: psycopg.Connection, now: datetime) -> int:
-    """Have the next batch decide the cells of the facts again; returns their number.
-
-    Also the cells of other items that share a line with such a fact, or an event with it or with a fact of its line:
-    which telling is kept there can change. The cells that a fact moves to are found by dbt when it is staged again.
-    """
-    return conn.execute(
-        """
-        insert into ops.key_triggers (item, location, measure, reason, due_at)
-        with concerned as (
-          select s.item, s.location, s.measure, s.source, s.line_key, s.event_key from staging.stg_facts s
-          where s.fact_id in (select fact_id from config_facts)
-            and s.item is not null and s.location is not null and s.measure is not null
-        ),
-        lines as (
-          select * from concerned
-          union
-          select s.item, s.location, s.measure, s.source, s.line_key, s.event_key
-          from concerned c join staging.stg_facts s
-            on (s.line_key, s.source, s.location, s.measure) = (c.line_key, c.source, c.location, c.measure)
-          where s.item is not null
-        )
-        select l.item, l.location, l.measure, 'configuration', %(now)s::timestamptz from lines l
-        union
-        select s.item, s.location, s.measure, 'configuration', %(now)s::timestamptz
-        from lines l join staging.stg_facts s
-          on (s.event_key, s.location, s.measure) = (l.event_key, l.location, l.measure)
-        where s.item is not null
-        """,
-        {"now": now},
-    ).rowcount

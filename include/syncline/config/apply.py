@@ -8,9 +8,10 @@ from datetime import datetime
 
 import psycopg
 
-from syncline.config.affected import find_facts, request_remapping, touch_cells
+from syncline.config.affected import find_facts
 from syncline.config.check import check
 from syncline.config.corrections import queue_corrections
+from syncline.config.requests import request_remapping, touch_cells
 from syncline.config.tables import TABLES, Rows
 from syncline.config.versions import Change, append, changes, current_rows, is_applied
 from syncline.errors import RetryableError
