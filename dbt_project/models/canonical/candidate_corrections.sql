@@ -9,12 +9,26 @@ with stock as (
   select item, location from {{ source('ops', 'correction_queue') }}
 ),
 
+-- Also those that have no rule any more.
+channels as (
+  select distinct channel from {{ source('ops', 'channel_rules') }}
+),
+
 wanted_keys as (
   select 'erp' as target, s.item, s.location from stock as s
   union
   select c.channel, s.item, s.location
   from stock as s
   inner join {{ source('ops', 'current_channel_rules') }} as c on s.location = c.location or c.location = '*'
+  union
+  -- A key that a channel was told of and that no rule includes any more is not for sale: the channel must show 0.
+  select c.channel, s.item, s.location
+  from stock as s
+  cross join channels as c
+  where exists (
+    select from {{ source('ops', 'target_versions') }} as v
+    where v.target = c.channel and v.item = s.item and v.location = s.location
+  )
 ),
 
 -- A lot-grained measure is summed: targets keep one number for an item at a location.
@@ -46,6 +60,14 @@ conflicts as (
   from {{ ref('int_dispositions') }} as d
   inner join stock as s on d.item = s.item and d.location = s.location
   where d.disposition = 'conflict'
+),
+
+-- Keys that a person keeps back; a hold whose due row this batch has drained is over.
+holds as (
+  select distinct k.target, k.item, k.location
+  from wanted_keys as k
+  inner join {{ source('ops', 'current_key_holds') }} as h
+    on k.item = h.item and k.location = h.location and h.target in (k.target, '*')
 ),
 
 rules as (
@@ -94,6 +116,7 @@ wanted as (
     coalesce(f.units, 0) as in_flight,
     n.has_base,
     case when k.target = 'erp' then n.on_hand - n.consigned
+      when r.target is null then 0
       else greatest(
         0,
         case when r.confidence = 'low bound' then coalesce(n.on_hand_lo, 0) else n.on_hand end
@@ -104,7 +127,12 @@ wanted as (
   inner join stock_numbers as n on k.item = n.item and k.location = n.location
   left join rules as r on k.target = r.target and k.item = r.item and k.location = r.location
   left join in_flight as f on k.target = f.target and k.item = f.item and k.location = f.location
-  where n.on_hand is not null and (k.target = 'erp' or r.target is not null)
+  where n.on_hand is not null and (
+    k.target = 'erp' or r.target is not null or exists (
+      select from {{ source('ops', 'target_versions') }} as v
+      where v.target = k.target and v.item = k.item and v.location = k.location
+    )
+  )
 )
 
 select
@@ -122,6 +150,7 @@ select
   case when w.target = 'erp' then 'delta' else 'set' end as kind,
   tolerance.units_max,
   case
+    when h.item is not null then 'on hold'
     when c.item is not null then 'conflict'
     when not w.has_base then 'without base'
     when w.wanted < 0 then 'negative'
@@ -137,6 +166,7 @@ from wanted as w
 inner join {{ source('ops', 'current_items') }} as i on w.item = i.item
 left join readings as g on w.target = g.target and w.item = g.item and w.location = g.location
 left join conflicts as c on w.item = c.item and w.location = c.location
+left join holds as h on w.target = h.target and w.item = h.item and w.location = h.location
 left join lateral (
   select t.units_max
   from {{ source('ops', 'current_tolerances') }} as t

@@ -1,0 +1,17 @@
+"""Keep back the corrections of single keys until an instant."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0005"
+down_revision = "0008"
+SQL = Path(__file__).parents[1] / "sql" / "0005_key_holds.sql"
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(SQL.read_text().replace("%", "%%"))
+
+
+def downgrade() -> None:
+    op.execute("drop view ops.current_key_holds; drop table ops.key_holds")
