@@ -4,6 +4,7 @@
     materialized='incremental',
     incremental_strategy='upsert_changed',
     unique_key='fact_id',
+    pre_hook='{{ forget_switched() }}',
     indexes=[{'columns': ['fact_id'], 'unique': true}, {'columns': ['item', 'location', 'measure', 'kind', 'disposition']}, {'columns': ['disposition', 'reason']}],
 ) }}
 

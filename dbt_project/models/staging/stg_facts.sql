@@ -2,6 +2,7 @@
     materialized='incremental',
     incremental_strategy='upsert_changed',
     unique_key='fact_id',
+    pre_hook='{{ forget_switched() }}',
     indexes=[
       {'columns': ['fact_id'], 'unique': true},
       {'columns': ['item', 'location', 'measure', 'said_from']},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from hashlib import sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,15 @@ class Profile:
     segments_ignored: frozenset[str] = field(
         default=frozenset({"CUR", "PID", "MEA", "PKG", "PER", "N2", "N3", "N4", "LS", "LE", "CTP", "PO4", "TD5", "MAN"})
     )
+
+
+@cache
+def signature(profile: Profile) -> str:
+    """``name/digest`` of every choice: two profiles that read a file differently never have the same one."""
+    choices = {
+        name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(profile).items()
+    }
+    return f"{profile.name}/{sha256(ascii(choices).encode()).hexdigest()[:8]}"
 
 
 PROFILES = {"standard": Profile("standard")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from syncline.edi.documents.x12_846 import READING, TYPE, Document846
+from syncline.edi.documents.x12_846 import TYPE, Document846, reading_of
 from syncline.edi.envelope import TransactionSet, transaction_sets
 from syncline.edi.errors import Fault, shown
 from syncline.edi.profiles import PROFILES, Profile
@@ -22,6 +22,7 @@ class Reading:
 
     file: str
     sha256: str
+    read_by: str  # parser and profile: ``raw.facts.reading``
     facts: list[Fact] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     sets_accepted: int = 0
@@ -34,7 +35,7 @@ class Reading:
 
     def rows(self) -> list[Fact]:
         """Facts and, for each fault, its fault row, ready to land."""
-        return self.facts + [_row(found, self.sha256) for found in self.faults]
+        return self.facts + [_row(found, self.sha256, self.read_by) for found in self.faults]
 
 
 def read_846(data: bytes, *, source: str, file: str, profile: Profile = PROFILES["standard"]) -> Reading:
@@ -44,7 +45,7 @@ def read_846(data: bytes, *, source: str, file: str, profile: Profile = PROFILES
         data: the file as received, already limited in size by the caller.
         source: prefix of the event keys. file: name for positions.
     """
-    reading = Reading(file, sha256(data).hexdigest())
+    reading = Reading(file, sha256(data).hexdigest(), reading_of(profile))
     whole = _whole_file_fault(data, file)
     if whole:
         reading.faults.append(whole)
@@ -89,8 +90,8 @@ def _whole_file_fault(data: bytes, file: str) -> Fault | None:
     return None
 
 
-def _row(found: Fault, digest: str) -> Fact:
+def _row(found: Fault, digest: str, reading: str) -> Fact:
     where = f"ISA13 {found.interchange} GS06 {found.group} ST02 {found.set_control}"
     detail = f"{found} [{found.scope}; {where}]"[:DETAIL_MAX_CHARS].encode("ascii", "backslashreplace").decode()
     key = f"sha256:{digest}/{found.position}/{found.code}"
-    return fault(found.code, detail, line_key=key, position=found.position, reading=READING)
+    return fault(found.code, detail, line_key=key, position=found.position, reading=reading)

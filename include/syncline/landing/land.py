@@ -101,7 +101,7 @@ class _News:
 
 
 def _write(conn: psycopg.Connection, load: Load, stored: list[Stored], news: _News) -> LoadResult:
-    load_id = _one(conn, "select nextval('raw.load_id_seq')") if stored or load.unseen else None
+    load_id = one(conn, "select nextval('raw.load_id_seq')") if stored or load.unseen else None
     if load_id is not None:
         stored = _copy_facts(conn, load, load_id, stored, news)
     facts = sum(len(entry.rows) for entry in stored)
@@ -153,7 +153,8 @@ def _change_files(conn: psycopg.Connection, load: Load) -> None:
         )
 
 
-def _one(conn: psycopg.Connection, statement: str) -> int:
+def one(conn: psycopg.Connection, statement: str) -> int:
+    """The integer that ``statement`` answers."""
     row = conn.execute(statement).fetchone()
     if row is None:
         raise LookupError(statement)

@@ -12,6 +12,7 @@ from datetime import datetime
 import psycopg
 
 from syncline.landing.warehouse_errors import warehouse_errors
+from syncline.resolve.readings import switch_readings
 
 # One batch in flight: the second opener waits here and finds the first one's batch.
 OPEN_LOCK = 7240003
@@ -60,7 +61,7 @@ def open_batch(conn: psycopg.Connection, now: datetime) -> Batch | None:
             "update ops.key_triggers set batch_id = %s where batch_id is null and due_at <= %s", (batch_id, now)
         )
         redriven = conn.execute("update ops.redrives set batch_id = %s where batch_id is null", (batch_id,)).rowcount
-        if redriven:
+        if switch_readings(conn, batch_id, now) or redriven:
             _touch_old_cells(conn, batch_id, now)
         return _with_loads(conn, batch_id, row[1])
 

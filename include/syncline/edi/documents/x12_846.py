@@ -11,12 +11,17 @@ from syncline.edi.documents.x12_846_segments import TABLES, Item, Quantity
 from syncline.edi.envelope import TransactionSet
 from syncline.edi.errors import Fault, shown
 from syncline.edi.moments import ZONES, recorded
-from syncline.edi.profiles import Profile
+from syncline.edi.profiles import Profile, signature
 from syncline.edi.tokenizer import Segment
 from syncline.landing import Fact
 
 TYPE = "846"
-READING = "x12_846/1"
+READING = "x12_846/1"  # raise it with every change of what this parser, or one below it, reads from the same bytes
+
+
+def reading_of(profile: Profile) -> str:
+    """Parser and profile, as ``raw.facts.reading`` names them."""
+    return f"{READING} {signature(profile)}"
 
 
 class Document846:
@@ -26,6 +31,7 @@ class Document846:
         self._set = taken
         self._source = source
         self._profile = profile
+        self._reading = reading_of(profile)
         self._bia: dict[str, str] = {}
         self._as_of = ""
         self._as_of_rank = len(profile.as_of_qualifiers)
@@ -187,7 +193,7 @@ class Document846:
         return Fact(
             "balance", item.item, item.location or self._location(), quantity.code, uom, quantity.quantity,
             item.as_of or self._as_of, line_key, f"{self._source}/{line_key}",
-            f"segment {segment.number} QTY at byte {segment.offset}", READING,
+            f"segment {segment.number} QTY at byte {segment.offset}", self._reading,
             lot=quantity.lot or item.lot or None, is_test=self._set.is_test, correlation_id=reference,
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from syncline.edi import PROFILES, Fault, Profile, Reading, read_846
+from syncline.edi import PROFILES, Fault, Profile, Reading, read_846, reading_of
 from syncline.errors import ConfigurationError
 from syncline.landing import Document, FileChange, Load, LoadResult, Trouble, land
 
@@ -51,19 +51,33 @@ def take(conn: psycopg.Connection, source: Source, claim: Claim, content: bytes,
         content: the file, or its first ``size_max_bytes``. size: its whole size on the server.
     """
     digest = sha256(content).hexdigest()
-    earlier = _accepted_before(conn, source.name, digest)
+    document, troubles = read_file(source, claim.name, content, size, _accepted_before(conn, source.name, digest))
+    is_refused = document.status == "quarantined"
+    fault_code = document.fault_code if is_refused else None
+    change = FileChange(claim.file_id, "landed", digest, 0, fault_code, document.fault_detail)
+    load = Load(source.name, FEED, now, [document], is_complete=False, files=[change], troubles=troubles)
+    return Taken(land(conn, load), is_refused=is_refused)
+
+
+def read_file(
+    source: Source, name: str, content: bytes, size: int, earlier: str | None
+) -> tuple[Document, list[Trouble]]:
+    """What the present parser and profile make of a file's bytes, now or years after they came.
+
+    Args:
+        size: bytes at the partner; more than ``content`` has when only its beginning was kept.
+        earlier: which accepted document of the source had the same bytes before, if any.
+    """
     if earlier and len(content) == size:
         detail = f"the same bytes as {earlier}"
-        document = Document(
-            claim.name, content, status="duplicate", fault_code="file_duplicate", fault_detail=detail, is_kept=True
+        again = Document(
+            name, content, status="duplicate", fault_code="file_duplicate", fault_detail=detail, is_kept=True
         )
-        change = FileChange(claim.file_id, "landed", digest, 0, None, detail)
-        landed = land(conn, Load(source.name, FEED, now, [document], is_complete=False, files=[change]))
-        return Taken(landed, is_refused=False)
-    reading = _read(source, claim, content, size)
+        return again, []
+    reading = _read(source, name, content, size)
     first = reading.faults[0] if reading.faults else None
     document = Document(
-        claim.name,
+        name,
         content,
         reading.rows(),
         status="accepted" if first is None else "quarantined" if reading.is_refused else "partial",
@@ -73,19 +87,16 @@ def take(conn: psycopg.Connection, source: Source, claim: Claim, content: bytes,
         is_kept=True,
         size_bytes=size,
     )
-    refused_for = first.code if first and reading.is_refused else None
-    change = FileChange(claim.file_id, "landed", digest, 0, refused_for, _ascii(str(first)) if first else None)
-    troubles = _troubles(source, claim, reading)
-    load = Load(source.name, FEED, now, [document], is_complete=False, files=[change], troubles=troubles)
-    return Taken(land(conn, load), is_refused=refused_for is not None)
+    return document, _troubles(source, name, reading)
 
 
-def _read(source: Source, claim: Claim, content: bytes, size: int) -> Reading:
+def _read(source: Source, name: str, content: bytes, size: int) -> Reading:
+    profile = profile_of(source)
     if len(content) < size:
         text = f"{size} bytes, at most {source.file_rules.size_max_bytes} are read; only the beginning is stored"
-        fault = Fault("file_too_large", text, "file", claim.name)
-        return Reading(claim.name, sha256(content).hexdigest(), faults=[fault])
-    return read_846(content, source=source.name, file=claim.name, profile=profile_of(source))
+        fault = Fault("file_too_large", text, "file", name)
+        return Reading(name, sha256(content).hexdigest(), reading_of(profile), faults=[fault])
+    return read_846(content, source=source.name, file=name, profile=profile)
 
 
 def _accepted_before(conn: psycopg.Connection, source: str, digest: str) -> str | None:
@@ -98,7 +109,7 @@ def _accepted_before(conn: psycopg.Connection, source: str, digest: str) -> str 
     return f"{row[0]}, received {row[1].isoformat()}" if row else None
 
 
-def _troubles(source: Source, claim: Claim, reading: Reading) -> list[Trouble]:
+def _troubles(source: Source, name: str, reading: Reading) -> list[Trouble]:
     if not reading.faults:
         return []
     count = len(reading.faults)
@@ -110,7 +121,7 @@ def _troubles(source: Source, claim: Claim, reading: Reading) -> list[Trouble]:
     return [
         Trouble(
             rule,
-            f"{source.name}/{claim.name}",
+            f"{source.name}/{name}",
             _ascii(f"{fate}: {told}"),
             f"Send the positions to {source.name} and ask for a corrected file; a new file is read by itself.",
         )

@@ -155,6 +155,18 @@ class WmsClient:
         return _PageUnreadable(f"{self._source.name}: GET {self._path}: {why}.", source=self._source.name)
 
 
+def stored_page(name: str, content: bytes) -> Page:
+    """The page that was landed under ``name``, decoded as if it came now.
+
+    Raises:
+        ValueError, KeyError, TypeError, RecursionError: these bytes are no page.
+    """
+    page = decoded(content)
+    if isinstance(page, ObjectWithRepeatedKey):
+        raise ValueError("the body says one of its keys twice")
+    return Page(name, content, page["events"], page["has_more"])
+
+
 def _error_code(answer: Answer) -> str:
     """`` (code)`` from the error body of the contract, nothing when there is none."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -25,12 +26,18 @@ from syncline.sources.wms_api.events import (
     as_event,
 )
 
-READING = "wms_api/1"
+READING = "wms_api/1"  # raise it with every change of what is read from the same event, schemas included
 # on_hand counts everything on the floor; a condition other than good is an of-which measure (semantics §1).
 OF_WHICH = {"damaged": "damaged", "hold": "quarantined"}
 
 
 _new_fact = tuple.__new__  # what Fact() does after a call of Python; a load makes tens of thousands
+
+
+@cache
+def reading_of(site: str) -> str:
+    """Mapping and site, as ``raw.facts.reading`` names them: events of another site are faults."""
+    return f"{READING} {site}"
 
 
 class Key(NamedTuple):
@@ -55,7 +62,7 @@ def facts_of(record: Any, index: int, site: str) -> list[Fact]:
         return _facts(record, index)
     broken = breach(record) or _misplaced(record, site)
     if broken:
-        return [_fault(record, index, *broken)]
+        return [_fault(record, index, *broken, reading_of(site))]
     return _facts(as_event(record), index)
 
 
@@ -65,7 +72,7 @@ def _facts(event: Any, index: int) -> list[Fact]:
     is_count = type(event) is Adjusted and event.mode == "count"
     kind: Any = "balance" if is_count else "movement"
     site, posted_at, transaction = event.site, event.posted_at, event.transaction_id
-    sequence, is_test = event.sequence, event.sandbox is True
+    sequence, is_test, reading = event.sequence, event.sandbox is True, reading_of(site)
     facts = []
     for line in event.lines:
         for measure, quantity in changes_of(line):
@@ -76,7 +83,7 @@ def _facts(event: Any, index: int) -> list[Fact]:
                 event_key = f"alloc:{line.order_line}"
             content = (
                 kind, line.sku, site, measure, line.uom, str(quantity), posted_at, event.event_id + place, event_key,
-                f"events[{index}].lines[{line.line}]", READING, None, 1, False, sequence, is_test, transaction,
+                f"events[{index}].lines[{line.line}]", reading, None, 1, False, sequence, is_test, transaction,
                 None, None, None,
             )  # fmt: skip
             facts.append(_new_fact(Fact, content))
@@ -144,7 +151,7 @@ def _misplaced(event: dict[str, Any], site: str) -> tuple[str, str] | None:
     return None
 
 
-def _fault(event: Any, index: int, code: str, detail: str) -> Fact:
+def _fault(event: Any, index: int, code: str, detail: str, reading: str) -> Fact:
     # The digest tells two broken records with the same defect apart, and knows the same record read again.
     event_id = event.get("event_id") if isinstance(event, dict) else None
     try:
@@ -155,5 +162,5 @@ def _fault(event: Any, index: int, code: str, detail: str) -> Fact:
     named = f" (event_id {printable(repr(event_id))[:80]})" if isinstance(event_id, str) else ""
     is_test = isinstance(event, dict) and event.get("sandbox") is True
     return fault(
-        code, detail + named, line_key=f"sha256:{digest}", position=f"events[{index}]", reading=READING, is_test=is_test
+        code, detail + named, line_key=f"sha256:{digest}", position=f"events[{index}]", reading=reading, is_test=is_test
     )

@@ -1,0 +1,82 @@
+"""Bytes of a stored document to what they say now: the code that read them at first, called again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from syncline.errors import TerminalError
+
+if TYPE_CHECKING:
+    from syncline.landing import Document, Trouble
+    from syncline.registry import Source
+    from syncline.rereading.stored import Stored
+
+
+class Reader(Protocol):
+    """Reads documents of one source; ``name`` is the parser, profile and mapping that read."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def has_duplicates(self) -> bool:
+        """Whether bytes accepted before are not read again (files are sent twice; pages overlap instead)."""
+
+    def read(self, stored: Stored, content: bytes, earlier: str | None) -> tuple[Document, list[Trouble]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    source: Source
+    has_duplicates: bool = False
+
+    @property
+    def name(self) -> str:
+        from syncline.sources.wms_api.mapping import reading_of
+
+        return reading_of(self.source.site or "")
+
+    def read(self, stored: Stored, content: bytes, earlier: str | None) -> tuple[Document, list[Trouble]]:
+        from syncline.sources.wms_api.client import stored_page
+        from syncline.sources.wms_api.pull import read_page, troubles_of
+
+        try:
+            page = stored_page(stored.name, content)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise TerminalError(
+                f"{self.source.name}: document {stored.document_id} is no page of events ({type(error).__name__}).",
+                next_step="It was landed by something else than the WMS client; leave it out with --from and --to.",
+                document_id=stored.document_id,
+            ) from None
+        document = read_page(page, self.source)
+        return document, troubles_of(self.source, [document])
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    source: Source
+    has_duplicates: bool = True
+
+    @property
+    def name(self) -> str:
+        from syncline.edi import reading_of
+        from syncline.sources.sftp_edi.intake import profile_of
+
+        return reading_of(profile_of(self.source))
+
+    def read(self, stored: Stored, content: bytes, earlier: str | None) -> tuple[Document, list[Trouble]]:
+        from syncline.sources.sftp_edi.intake import read_file
+
+        return read_file(self.source, stored.name, content, stored.size_bytes, earlier)
+
+
+def reader_of(source: Source) -> Reader:
+    """The reader of ``source`` as the registry and the code stand now.
+
+    Raises:
+        ConfigurationError: the registry names a profile that does not exist.
+    """
+    reader: Reader = _Pages(source) if source.kind == "wms_api" else _Files(source)
+    _ = reader.name
+    return reader

@@ -1,0 +1,19 @@
+"""Readings of a document beside its first one."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0008"
+SQL = Path(__file__).parents[1] / "sql" / "0006_readings.sql"
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(SQL.read_text().replace("%", "%%"))
+
+
+def downgrade() -> None:
+    op.execute(
+        "drop view ops.released_readings; drop table ops.readings; alter table ops.redrives drop column is_switched"
+    )

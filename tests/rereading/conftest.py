@@ -1,0 +1,60 @@
+"""Warehouses to compare, and the loopback partners that stand beside the tests of the sources."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+SOURCES = Path(__file__).parents[1] / "sources"
+sys.path[:0] = [str(SOURCES / folder) for folder in ("wms_api", "sftp_edi")] + [str(Path(__file__).parent)]
+
+from network import Warehouse  # noqa: E402
+
+from syncline.edi import PROFILES, Profile  # noqa: E402
+from syncline.warehouse import embedded  # noqa: E402
+from syncline.warehouse.connect import connect_dsn  # noqa: E402
+from syncline.warehouse.roles import role_name  # noqa: E402
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def new_warehouse(
+    server: embedded.Server, role_passwords: dict[str, str], tmp_path: Path
+) -> Iterator[Callable[[], Warehouse]]:
+    """Makes migrated warehouses with the demo network's rules, each with its own SFTP drop of each 3PL."""
+    with ExitStack() as stack:
+        admin = stack.enter_context(connect_dsn(server.dsn()))
+
+        def drop(name: str) -> None:
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+        def make() -> Warehouse:
+            name = f"syncline_reread_{next(_numbers)}"
+            admin.execute(sql.SQL("create database {} template syncline_template").format(sql.Identifier(name)))
+            stack.callback(drop, name)
+            dsns = {
+                role: f"postgresql://{role_name(role)}:{password}@{server.host}:{server.port}/{name}"
+                for role, password in role_passwords.items()
+            }
+            return stack.enter_context(Warehouse(server.dsn(name), dsns, tmp_path / name, tmp_path / "dbt"))
+
+        yield make
+
+
+@pytest.fixture
+def misread(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Adds a partner profile to those there are, as data; returns its name."""
+
+    def add(**choices: object) -> str:
+        name = f"misread_{next(_numbers)}"
+        monkeypatch.setitem(PROFILES, name, Profile(name, **choices))
+        return name
+
+    return add
