@@ -52,6 +52,7 @@ class Warehouse:
     """A migrated database with the rules of the demo network; a context manager."""
 
     def __init__(self, owner_dsn: str, dsns: dict[str, str], drop: Path, dbt_target: Path) -> None:
+        self.owner_dsn = owner_dsn
         self._dsns = dsns
         self._target = dbt_target
         self._drop = drop

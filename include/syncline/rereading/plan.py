@@ -179,25 +179,20 @@ def _is_known(fact: Fact, earlier: Receipt, each: Stored) -> bool:
 
 
 def _neighbours(conn: psycopg.Connection, plan: Plan) -> list[Stored]:
-    """Documents that must be read again too.
+    """Documents that, read now, tell a fact that appears or vanishes.
 
-    Those that told a line which now says something else (an overlapping page, read the old way, would contradict the
-    new one), and those that told a fact which vanishes: landing left it out there because it was known.
+    Left as they are, an overlapping page would tell the same record another way, or keep its fault; and a fact that
+    vanishes from the first document would be lost, though a later one repeats it: there landing left it out.
     """
-    taken = {each.key for each in plan.documents}
-    lines = {fact.line_key for fact in plan.appeared.values() if fact.line_key}
-    found = (
-        [each for each in store.telling_lines(conn, plan.source.name, lines) if each.key not in taken] if lines else []
-    )
-    if not plan.vanished:
-        return found
-    taken |= {each.key for each in found}
-    later = [each for each in store.received_after(conn, plan.source.name, plan.documents) if each.key not in taken]
-    for part in store.chunks(later):
+    concerned = plan.vanished | plan.appeared.keys()
+    if not concerned:
+        return []
+    found = []
+    for part in store.chunks(store.received_near(conn, plan.source.name, plan.documents)):
         content = store.contents(conn, part)
         for each in part:
             document, _ = plan.reader.read(each, content[each.key], None)
-            if any(row.fact_id in plan.vanished for row in rows(plan.source.name, each.feed, document.facts)):
+            if any(row.fact_id in concerned for row in rows(plan.source.name, each.feed, document.facts)):
                 found.append(each)
     return found
 

@@ -110,30 +110,18 @@ def in_order(documents: Iterable[Stored]) -> list[Stored]:
     return sorted(documents, key=lambda each: (each.order, each.received_at, each.document_id))
 
 
-def received_after(conn: psycopg.Connection, source: str, chosen: Sequence[Stored]) -> list[Stored]:
-    """Documents landed after the first of ``chosen`` in which landing may have left out what those told."""
+def received_near(conn: psycopg.Connection, source: str, chosen: Sequence[Stored]) -> list[Stored]:
+    """Other documents from which landing may have left out what ``chosen`` told, or the other way round."""
     rows = conn.execute(
-        _DOCUMENTS + " where d.source = %s and d.load_id >= %s and d.received_at between %s and %s",
+        _DOCUMENTS + " where d.source = %s and d.received_at between %s and %s",
         [
             source,
-            chosen[0].load_id,
             min(each.received_at for each in chosen) - LOOK_BACK,
             max(each.received_at for each in chosen) + LOOK_BACK,
         ],
     )
     taken = {each.key for each in chosen}
     return [each for each in in_order(Stored(*row) for row in rows) if each.key not in taken]
-
-
-def telling_lines(conn: psycopg.Connection, source: str, line_keys: Iterable[str]) -> list[Stored]:
-    """Documents of which some fact in force stands on one of these lines."""
-    rows = conn.execute(
-        f"{_DOCUMENTS} where d.source = %(source)s and (d.document_id, d.received_at) in ("
-        f"select f.document_id, f.received_at from raw.facts f where f.source = %(source)s"
-        f" and f.line_key = any(%(lines)s) and {_IN_FORCE})",
-        {"source": source, "lines": sorted(line_keys)},
-    )
-    return in_order(Stored(*row) for row in rows)
 
 
 def chunks(documents: Sequence[Stored]) -> Iterator[list[Stored]]:

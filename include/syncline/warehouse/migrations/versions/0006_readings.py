@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0006"
-down_revision = "0008"
+down_revision = "0005"
 SQL = Path(__file__).parents[1] / "sql" / "0006_readings.sql"
 
 
