@@ -4,8 +4,8 @@
     materialized='incremental',
     incremental_strategy='upsert_changed',
     unique_key='fact_id',
-    pre_hook='{{ forget_switched() }}',
     indexes=[{'columns': ['fact_id'], 'unique': true}, {'columns': ['item', 'location', 'measure', 'kind', 'disposition']}, {'columns': ['disposition', 'reason']}],
+    pre_hook='{{ forget_switched() }}',
 ) }}
 
 -- Exactly one disposition for each fact (semantics §4), with its reason and the fact that decided it.

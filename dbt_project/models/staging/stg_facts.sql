@@ -2,7 +2,6 @@
     materialized='incremental',
     incremental_strategy='upsert_changed',
     unique_key='fact_id',
-    pre_hook='{{ forget_switched() }}',
     indexes=[
       {'columns': ['fact_id'], 'unique': true},
       {'columns': ['item', 'location', 'measure', 'said_from']},
@@ -10,6 +9,7 @@
       {'columns': ['line_key', 'source']},
       {'columns': ['batch_id']},
     ],
+    pre_hook='{{ forget_switched() }}',
 ) }}
 
 -- Facts typed and mapped: crosswalks and factors at the fact's own time, exact units, time as an interval.
