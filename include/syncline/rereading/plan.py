@@ -118,7 +118,7 @@ class _Comparison:
         plan = self._plan
         old = store.facts_of(self._conn, part)
         read = self._read(part)
-        elsewhere = self._elsewhere({row.fact_id for *_, facts in read for row in facts})
+        elsewhere = self._elsewhere({row[0] for *_, facts in read for row in facts})
         for each, document, troubles, facts in read:
             counted = _landed(each, facts, plan.new, elsewhere)
             before = old[each.key]
@@ -192,7 +192,7 @@ def _neighbours(conn: psycopg.Connection, plan: Plan) -> list[Stored]:
         content = store.contents(conn, part)
         for each in part:
             document, _ = plan.reader.read(each, content[each.key], None)
-            if any(row.fact_id in concerned for row in rows(plan.source.name, each.feed, document.facts)):
+            if any(row[0] in concerned for row in rows(plan.source.name, each.feed, document.facts)):
                 found.append(each)
     return found
 

@@ -40,12 +40,13 @@ class _Pages:
     def read(self, stored: Stored, content: bytes, earlier: str | None) -> tuple[Document, list[Trouble]]:
         from syncline.sources.wms_api.client import stored_page
         from syncline.sources.wms_api.pull import read_page, troubles_of
+        from syncline.sources.wms_api.records import NotAPageError
 
         try:
-            page = stored_page(stored.name, content)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            page = stored_page(stored.name, content, self.source.site or "")
+        except NotAPageError as error:
             raise TerminalError(
-                f"{self.source.name}: document {stored.document_id} is no page of events ({type(error).__name__}).",
+                f"{self.source.name}: document {stored.document_id} is no page of events: {error}.",
                 next_step="It was landed by something else than the WMS client; leave it out with --from and --to.",
                 document_id=stored.document_id,
             ) from None

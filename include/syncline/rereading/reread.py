@@ -92,7 +92,7 @@ def _read_again(plan: Plan, changed: Changed, content: bytes) -> ReadAgain:
     if counted:
         said = plan.reader.read(stored, content, None)[0].facts
         for row in rows(plan.source.name, stored.feed, said):
-            if row.fact_id in counted:
-                counted.remove(row.fact_id)
+            if row[0] in counted:
+                counted.remove(row[0])
                 facts.append(row)
     return ReadAgain(stored.document_id, stored.received_at, stored.feed, plan.reader.name, changed.document, facts)

@@ -155,16 +155,13 @@ class WmsClient:
         return _PageUnreadable(f"{self._source.name}: GET {self._path}: {why}.", source=self._source.name)
 
 
-def stored_page(name: str, content: bytes) -> Page:
-    """The page that was landed under ``name``, decoded as if it came now.
+def stored_page(name: str, content: bytes, site: str) -> Page:
+    """The page that was landed under ``name``, read as if it came now from ``site``.
 
     Raises:
-        ValueError, KeyError, TypeError, RecursionError: these bytes are no page.
+        NotAPageError: these bytes are no page.
     """
-    page = decoded(content)
-    if isinstance(page, ObjectWithRepeatedKey):
-        raise ValueError("the body says one of its keys twice")
-    return Page(name, content, page["events"], page["has_more"])
+    return Page(name, content, read_records(content, site))
 
 
 def _error_code(answer: Answer) -> str:
