@@ -1,3 +1,8 @@
+{#- Whether a written time is an instant in UTC that Postgres reads as it stands: no date here is missing in a calendar. -#}
+{% macro is_plain_instant(text) -%}
+  ({{ text }} ~ '^(19|2\d)\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$')
+{%- endmacro %}
+
 {#- Parts of a written time: [1] date [2] hour [3] minute [4] second [5] fraction [6] zone. Null when it is no time. -#}
 {% macro time_parts(text) -%}
   regexp_match({{ text }}, '^(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)?)?$')

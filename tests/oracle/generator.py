@@ -43,6 +43,8 @@ def history(seed: int, facts: int) -> dict[str, Any]:
         fact = _fact(chance, theme, network, told[-5:], f"f{index + 1}", instant)
         if is_calm and fact["id"] == f"f{index + 1}":
             fact.pop("lot", None)
+            if "sequence" in fact:
+                fact["sequence"] = index
             fact["recorded"] = instant.strftime("%Y-%m-%dT%H:%M:%S.250Z")
             delay = chance.choices([1, 20, 90, 4000], weights=[10, 10, 5, 1])[0]
             fact["received_at"] = (instant + timedelta(seconds=delay)).isoformat()

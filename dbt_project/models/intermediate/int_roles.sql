@@ -4,14 +4,23 @@
 -- The row with an empty source carries the grain of the primary of that span.
 
 -- Every item class: a fact of another cell that shares an event with one of these may name an item of any class.
-with cells as (
+with places as (
+  select distinct measure, location from {{ ref('int_touched_cells') }}
+),
+
+classes as (
+  select distinct item_class from {{ source('ops', 'current_items') }}
+),
+
+-- Every item class: a fact of another cell that shares an event with one of these may name an item of any class.
+cells as (
   select
-    c.measure,
-    c.location,
-    i.item_class,
-    case when position('|' in c.location) > 0 then split_part(c.location, '|', 1) else '' end as namespace
-  from (select distinct measure, location from {{ ref('int_touched_cells') }}) as c
-  cross join (select distinct item_class from {{ source('ops', 'current_items') }}) as i
+    p.measure,
+    p.location,
+    c.item_class,
+    case when position('|' in p.location) > 0 then split_part(p.location, '|', 1) else '' end as namespace
+  from places as p
+  cross join classes as c
 ),
 
 -- A glob becomes a like pattern. `x|*` is the any-location of the namespace x (scenarios share one database).

@@ -6,12 +6,44 @@
 -- The first nine rows of semantics §4: which receipt of a line and which telling of an event is kept, and what
 -- each counted movement adds (`delta`). `disposition` stays null for facts that only the balance rules can judge.
 
-with lines as (
+-- Hardly a line or an event is told twice: the windows below see only those that are.
+with shared_lines as (
+  select source, line_key, location, measure, revision
+  from {{ ref('int_facts') }}
+  where disposition is null
+  group by source, line_key, location, measure, revision
+  having count(*) > 1
+),
+
+lines as (
+  select
+    f.*,
+    f.fact_id as line_kept,
+    f.body as line_body,
+    true as is_line_kept,
+    -- Answered here, as booleans: below, the planner knows nothing of these columns and would expect next to no rows.
+    f.kind = 'movement' as is_movement,
+    f.role_rank = 3 or (f.role_rank = 2 and f.applies_movements) as is_heard
+  from {{ ref('int_facts') }} as f
+  where f.disposition is null and not exists (
+    select from shared_lines as s
+    where s.source = f.source and s.line_key = f.line_key and s.location = f.location and s.measure = f.measure
+      and s.revision = f.revision
+  )
+
+  union all
+
   select
     f.*,
     first_value(f.fact_id) over line as line_kept,
-    first_value(f.body) over line as line_body
+    first_value(f.body) over line as line_body,
+    f.fact_id = first_value(f.fact_id) over line as is_line_kept,
+    f.kind = 'movement' as is_movement,
+    f.role_rank = 3 or (f.role_rank = 2 and f.applies_movements) as is_heard
   from {{ ref('int_facts') }} as f
+  inner join shared_lines as s
+    on f.source = s.source and f.line_key = s.line_key and f.location = s.location and f.measure = s.measure
+    and f.revision = s.revision
   where f.disposition is null
   window line as (
     partition by f.source, f.line_key, f.location, f.measure, f.revision order by {{ kept_order('f') }}
@@ -19,12 +51,22 @@ with lines as (
 ),
 
 -- Revisions of a balance line. One with another item or lot than the lowest replaces nothing.
+revised_lines as (
+  select source, line_key, location, measure
+  from lines
+  where not is_movement and is_line_kept
+  group by source, line_key, location, measure
+  having count(*) > 1
+),
+
 balance_lines as (
   select
     l.*,
     first_value(l.item) over lowest = l.item and first_value(l.stock_lot) over lowest = l.stock_lot as is_same_stock
   from lines as l
-  where l.kind = 'balance' and l.fact_id = l.line_kept
+  inner join revised_lines as r
+    on l.source = r.source and l.line_key = r.line_key and l.location = r.location and l.measure = r.measure
+  where not l.is_movement and l.is_line_kept
   window lowest as (partition by l.source, l.line_key, l.location, l.measure order by l.revision)
 ),
 
@@ -37,6 +79,15 @@ balances as (
   from balance_lines as b
   window latest as (
     partition by b.source, b.line_key, b.location, b.measure, b.is_same_stock order by b.revision desc
+  )
+
+  union all
+
+  select l.*, true, l.fact_id, l.cancel, l.received_at
+  from lines as l
+  where not l.is_movement and l.is_line_kept and not exists (
+    select from revised_lines as r
+    where r.source = l.source and r.line_key = l.line_key and r.location = l.location and r.measure = l.measure
   )
 ),
 
@@ -63,15 +114,28 @@ judged_balances as (
 ),
 
 -- Events are told by movements only, and only by sources whose movements count.
+heard_tellings as (
+  select l.*
+  from lines as l
+  where l.is_movement and l.is_line_kept and l.is_heard
+),
+
+shared_events as (
+  select event_key, location, measure
+  from heard_tellings
+  group by event_key, location, measure
+  having count(*) > 1
+),
+
 tellings as (
   select
-    l.*,
-    first_value(l.source) over event as event_source,
-    first_value(l.fact_id) over event as event_kept
-  from lines as l
-  where l.kind = 'movement' and l.fact_id = l.line_kept and (l.role_rank = 3 or (l.role_rank = 2 and l.applies_movements))
+    h.*,
+    first_value(h.source) over event as event_source,
+    first_value(h.fact_id) over event as event_kept
+  from heard_tellings as h
+  inner join shared_events as e on h.event_key = e.event_key and h.location = e.location and h.measure = e.measure
   window event as (
-    partition by l.event_key, l.location, l.measure order by l.role_rank desc, {{ kept_order('l') }}
+    partition by h.event_key, h.location, h.measure order by h.role_rank desc, {{ kept_order('h') }}
   )
 ),
 
@@ -135,7 +199,7 @@ answers as (
 
   select l.fact_id, case when l.body = l.line_body then 'duplicate' else 'conflict' end, 'same_line', l.line_kept, null, null
   from lines as l
-  where l.fact_id <> l.line_kept
+  where not l.is_line_kept
 
   union all
 
@@ -146,7 +210,17 @@ answers as (
 
   select l.fact_id, 'not_owner', case when l.role_rank = 2 then 'secondary_movement' else 'observer' end, null, null, null
   from lines as l
-  where l.kind = 'movement' and l.fact_id = l.line_kept and not (l.role_rank = 3 or (l.role_rank = 2 and l.applies_movements))
+  where l.is_movement and l.is_line_kept and not l.is_heard
+
+  union all
+
+  -- Told once: it counts.
+  select h.fact_id, null, null, null, case when h.cancel then 0 else h.quantity end, null
+  from heard_tellings as h
+  where not exists (
+    select from shared_events as e
+    where e.event_key = h.event_key and e.location = h.location and e.measure = h.measure
+  )
 
   union all
 
@@ -186,15 +260,36 @@ decided as (
 ),
 
 -- A sequence that contradicts a pair of kept facts with disjoint times is none for that key, everywhere.
--- Sweep: at each begin, the greatest sequence that has already ended must not be higher.
+-- Where sequences rise with the times they begin at, none is contradicted; the others are swept: at each begin, the
+-- greatest sequence that has already ended must not be higher.
+steps as (
+  select
+    item, location, measure, key_lot, source,
+    sequence < lag(sequence) over (
+      partition by item, location, measure, key_lot, source order by rec_from asc, sequence asc
+    ) as is_back
+  from decided
+  where is_kept and sequence is not null
+),
+
+doubtful as (
+  select distinct item, location, measure, key_lot, source
+  from steps
+  where is_back
+),
+
 boundaries as (
-  select item, location, measure, key_lot, source, rec_to as instant, 0 as is_begin, sequence
-  from decided
-  where is_kept and sequence is not null
+  select d.item, d.location, d.measure, d.key_lot, d.source, d.rec_to as instant, 0 as is_begin, d.sequence
+  from decided as d
+  inner join doubtful as u
+    on d.item = u.item and d.location = u.location and d.measure = u.measure and d.key_lot = u.key_lot and d.source = u.source
+  where d.is_kept and d.sequence is not null
   union all
-  select item, location, measure, key_lot, source, rec_from, 1, sequence
-  from decided
-  where is_kept and sequence is not null
+  select d.item, d.location, d.measure, d.key_lot, d.source, d.rec_from, 1, d.sequence
+  from decided as d
+  inner join doubtful as u
+    on d.item = u.item and d.location = u.location and d.measure = u.measure and d.key_lot = u.key_lot and d.source = u.source
+  where d.is_kept and d.sequence is not null
 ),
 
 swept as (

@@ -28,28 +28,43 @@ with receipts as (
   {%- endif %}
 ),
 
-statements as (
-  select distinct on (fact_id)
-    *,
-    {{ time_parts("split_part(recorded, '/', 1)") }} as parts_from,
-    case when position('/' in recorded) > 0 then {{ time_parts("split_part(recorded, '/', 2)") }} end as parts_to
+-- Hardly a fact is received twice in one batch; only what is needs an order.
+repeated as (
+  select fact_id
   from receipts
+  group by fact_id
+  having count(*) > 1
+),
+
+-- Most times are written as an instant in UTC: they need neither a zone nor a calendar.
+-- Materialized here and below: inlined, each expression would be written out wherever the next one reads it, and
+-- planning alone would take seconds.
+statements as materialized (
+  select r.*, coalesce({{ is_plain_instant('r.recorded') }}, false) as is_plain
+  from receipts as r
+  where not exists (select from repeated as x where x.fact_id = r.fact_id)
+  union all
+  select distinct on (r.fact_id) r.*, coalesce({{ is_plain_instant('r.recorded') }}, false) as is_plain
+  from receipts as r
+  inner join repeated as x on r.fact_id = x.fact_id
   order by fact_id asc, received_at asc, document_id asc, position asc
 ),
 
--- Materialized here and below: inlined, each expression would be written out wherever the next one reads it, and
--- planning alone would take seconds.
+parted as materialized (
+  select
+    fact_id, source, location_ref, recorded,
+    {{ time_parts("split_part(recorded, '/', 1)") }} as parts_from,
+    case when position('/' in recorded) > 0 then {{ time_parts("split_part(recorded, '/', 2)") }} end as parts_to
+  from statements
+  where not is_plain
+),
+
 timed as materialized (
   select
-    s.*,
-    src.source is not null as is_known_source,
-    src.system,
-    src.clock_skew_s,
-    src.timezone as source_zone,
-    coalesce({{ is_calendar_time('s.parts_from') }}
-      and (position('/' in s.recorded) = 0 or {{ is_calendar_time('s.parts_to') }}), false) as is_time
-  from statements as s
-  left join {{ source('ops', 'current_sources') }} as src on s.source = src.source
+    p.*,
+    coalesce({{ is_calendar_time('p.parts_from') }}
+      and (position('/' in p.recorded) = 0 or {{ is_calendar_time('p.parts_to') }}), false) as is_time
+  from parted as p
 ),
 
 walled as materialized (
@@ -61,13 +76,10 @@ walled as materialized (
 ),
 
 -- Where the location's zone is needed to know the time, its crosswalk is judged at the wall time read as UTC.
-located as (
-  select
-    w.*,
-    coalesce(own.location, every.location) as location,
-    loc.timezone as location_zone,
-    coalesce(w.source_zone, loc.timezone) as zone
+zoned as (
+  select w.*, coalesce(src.timezone, loc.timezone) as zone
   from walled as w
+  left join {{ source('ops', 'current_sources') }} as src on w.source = src.source
   left join {{ source('ops', 'current_location_crosswalk') }} as own
     on w.source = own.source and w.location_ref = own.location_ref
     and w.wall_from at time zone 'UTC' >= own.valid_from and w.wall_from at time zone 'UTC' < own.valid_to
@@ -79,12 +91,12 @@ located as (
 
 instants as materialized (
   select
-    l.*,
+    l.fact_id, l.parts_from, l.parts_to, l.is_time, l.wall_from, l.wall_to, l.zone,
     case when l.parts_from[6] is not null then (l.wall_from - ({{ zone_offset('l.parts_from') }})) at time zone 'UTC'
       else l.wall_from at time zone l.zone end as first_reading,
     case when l.parts_to[6] is not null then (l.wall_to - ({{ zone_offset('l.parts_to') }})) at time zone 'UTC'
       else l.wall_to at time zone l.zone end as last_instant
-  from located as l
+  from zoned as l
 ),
 
 readings as materialized (
@@ -118,72 +130,115 @@ intervals as materialized (
   from readings as r
 ),
 
-mapped as materialized (
+moments as materialized (
   select
-    i.*,
+    s.*,
+    s.is_plain or coalesce(i.is_time, false) as is_time,
+    coalesce(i.is_skipped_hour, false) as is_skipped_hour,
+    coalesce(i.is_backwards, false) as is_backwards,
+    case when s.is_plain then s.recorded::timestamptz else i.wall_from at time zone 'UTC' end as placed_at,
+    case when s.is_plain then s.recorded::timestamptz else i.said_from end as said_from,
+    case
+      when not s.is_plain then i.said_to
+      when position('.' in s.recorded) > 0 then s.recorded::timestamptz + interval '1 microsecond'
+      else s.recorded::timestamptz + interval '1 second'
+    end as said_to,
+    case when s.quantity ~ '^[+-]?\d{1,15}(\.\d{1,9})?$' then s.quantity::numeric end as written_quantity
+  from statements as s
+  left join intervals as i on s.fact_id = i.fact_id
+),
+
+mapped as (
+  select
+    m.*,
+    src.source is not null as is_known_source,
+    src.system,
+    src.clock_skew_s,
+    coalesce(own_place.location, any_place.location) as location,
+    loc.timezone as location_zone,
     coalesce(own_item.item, any_item.item) as item,
     items.item_class,
     items.base_uom,
-    coalesce(own_status.measure, any_status.measure) as measure,
-    case when i.quantity ~ '^[+-]?\d{1,15}(\.\d{1,9})?$' then i.quantity::numeric end as written_quantity
-  from intervals as i
+    coalesce(own_status.measure, any_status.measure) as measure
+  from moments as m
+  left join {{ source('ops', 'current_sources') }} as src on m.source = src.source
+  left join {{ source('ops', 'current_location_crosswalk') }} as own_place
+    on m.source = own_place.source and m.location_ref = own_place.location_ref
+    and m.placed_at >= own_place.valid_from and m.placed_at < own_place.valid_to
+  left join {{ source('ops', 'current_location_crosswalk') }} as any_place
+    on any_place.source = '*' and m.location_ref = any_place.location_ref
+    and m.placed_at >= any_place.valid_from and m.placed_at < any_place.valid_to
+  left join {{ source('ops', 'current_locations') }} as loc on coalesce(own_place.location, any_place.location) = loc.location
   left join {{ source('ops', 'current_item_crosswalk') }} as own_item
-    on i.source = own_item.source and i.item_ref = own_item.item_ref
-    and i.said_from >= own_item.valid_from and i.said_from < own_item.valid_to
+    on m.source = own_item.source and m.item_ref = own_item.item_ref
+    and m.said_from >= own_item.valid_from and m.said_from < own_item.valid_to
   left join {{ source('ops', 'current_item_crosswalk') }} as any_item
-    on any_item.source = '*' and i.item_ref = any_item.item_ref
-    and i.said_from >= any_item.valid_from and i.said_from < any_item.valid_to
+    on any_item.source = '*' and m.item_ref = any_item.item_ref
+    and m.said_from >= any_item.valid_from and m.said_from < any_item.valid_to
   left join {{ source('ops', 'current_items') }} as items on coalesce(own_item.item, any_item.item) = items.item
   left join {{ source('ops', 'current_status_crosswalk') }} as own_status
-    on i.source = own_status.source and i.status_ref = own_status.status_ref
+    on m.source = own_status.source and m.status_ref = own_status.status_ref
   left join {{ source('ops', 'current_status_crosswalk') }} as any_status
-    on any_status.source = '*' and i.status_ref = any_status.status_ref
+    on any_status.source = '*' and m.status_ref = any_status.status_ref
 ),
 
 -- Receipts of the batch, merged with those already staged. A receipt before the fact could be known is not credible.
+-- Most facts have the one receipt that is at hand.
 heard as (
   select
     m.fact_id,
     min(r.received_at) as heard_at,
     min(r.received_at) filter (where r.received_at >= m.said_from - make_interval(secs => m.clock_skew_s)) as credible_at
   from mapped as m
+  inner join repeated as x on m.fact_id = x.fact_id
   inner join receipts as r on m.fact_id = r.fact_id
   group by m.fact_id
 ),
 
 received as (
   select
-    h.fact_id,
+    m.*,
     {%- if is_incremental() %}
-    least(h.heard_at, old.heard_at) as heard_at,
-    least(h.credible_at, old.credible_at) as credible_at
+    least(coalesce(h.heard_at, m.received_at), old.heard_at) as heard_at,
+    least(
+      case when h.fact_id is not null then h.credible_at
+        when m.received_at >= m.said_from - m.clock_skew_s * interval '1 second' then m.received_at end,
+      old.credible_at
+    ) as credible_at
     {%- else %}
-    h.heard_at,
-    h.credible_at
+    coalesce(h.heard_at, m.received_at) as heard_at,
+    case when h.fact_id is not null then h.credible_at
+      when m.received_at >= m.said_from - m.clock_skew_s * interval '1 second' then m.received_at end as credible_at
     {%- endif %}
-  from heard as h
+  from mapped as m
+  left join heard as h on m.fact_id = h.fact_id
   {%- if is_incremental() %}
   -- All receipts of a fact that is driven again are read here; what was credible before may not be so any more.
   left join {{ this }} as old
-    on h.fact_id = old.fact_id
+    on m.fact_id = old.fact_id
     and not exists (
       select from {{ source('ops', 'redrives') }} as r
-      where r.batch_id = {{ current_batch_id() }} and r.fact_id = h.fact_id
+      where r.batch_id = {{ current_batch_id() }} and r.fact_id = m.fact_id
     )
   {%- endif %}
 ),
 
-cut as (
+cut as materialized (
   select
-    m.*,
-    r.heard_at,
-    r.credible_at,
+    r.*,
     -- The interval after its cut at the receipt (semantics §2): what came later than that was not meant.
-    least(m.said_to, greatest(
-      coalesce(r.credible_at, r.heard_at) + make_interval(secs => m.clock_skew_s), m.said_from + interval '1 microsecond'
+    least(r.said_to, greatest(
+      coalesce(r.credible_at, r.heard_at) + r.clock_skew_s * interval '1 second', r.said_from + interval '1 microsecond'
     )) as cut_to
-  from mapped as m
-  left join received as r on m.fact_id = r.fact_id
+  from received as r
+),
+
+-- Most units have one factor, for ever.
+lasting_factors as (
+  select item, uom, min(factor_num) as factor_num, min(factor_den) as factor_den
+  from {{ source('ops', 'current_unit_factors') }}
+  group by item, uom
+  having count(*) = 1 and min(valid_from) = '-infinity' and max(valid_to) = 'infinity'
 ),
 
 -- A unit factor is judged on the location's day; every factor in force inside the interval gives an alternative.
@@ -198,6 +253,7 @@ factored as (
     and f.valid_from <= ((m.cut_to - interval '1 microsecond') at time zone m.location_zone)::date
     and f.valid_to > (m.said_from at time zone m.location_zone)::date
   where m.written_quantity is not null
+    and not exists (select from lasting_factors as l where l.item = m.item and l.uom = m.uom)
   group by m.fact_id
 ),
 
@@ -205,6 +261,7 @@ judged as (
   select
     m.*,
     case when m.cancel then array[0::numeric]
+      when l.item is not null then array[m.written_quantity * l.factor_num / l.factor_den]
       when f.fact_id is not null then f.quantities
       when m.uom = m.base_uom then array[m.written_quantity] end as quantities,
     case
@@ -217,13 +274,16 @@ judged as (
       when m.is_skipped_hour then 'skipped_hour'
       when m.item is null or m.base_uom is null then 'unmapped_item'
       when m.written_quantity is null then 'bad_quantity'
-      when f.fact_id is null and coalesce(m.uom <> m.base_uom, true) then 'unmapped_unit'
-      when not m.cancel and not coalesce(f.is_integral, m.written_quantity = trunc(m.written_quantity)) then 'non_integral_quantity'
+      when l.item is null and f.fact_id is null and coalesce(m.uom <> m.base_uom, true) then 'unmapped_unit'
+      when not m.cancel and not coalesce(
+          mod(m.written_quantity * l.factor_num, l.factor_den) = 0, f.is_integral, m.written_quantity = trunc(m.written_quantity)
+        ) then 'non_integral_quantity'
       when m.cancel and m.revision <= 1 then 'cancel_without_revision'
       when m.kind = 'movement' and m.measure = 'available' then 'movement_of_available'
       when m.credible_at is null then 'in_future'
     end as quarantine_code
   from cut as m
+  left join lasting_factors as l on m.item = l.item and m.uom = l.uom
   left join factored as f on m.fact_id = f.fact_id
 )
 

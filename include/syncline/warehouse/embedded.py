@@ -131,7 +131,8 @@ def _create(root: Path) -> Server:
     secret.write_text(password)
     _own(secret)
     try:
-        locale = ["-E", "UTF8", "--locale=C.UTF-8"]
+        # The builtin provider compares text by its bytes, without asking the C library: sorts take half the time.
+        locale = ["-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         login = ["-U", "postgres", "--auth=scram-sha-256", f"--pwfile={secret}"]
         _run("initdb", ["-D", str(data), *locale, *login])
     finally:
