@@ -15,7 +15,7 @@ ROLES = ("loader", "transformer", "publisher", "bi")
 # A stuck statement must end before its task does; the reader's dashboards get less than the writers.
 STATEMENT_TIMEOUT_S = {"loader": 300, "transformer": 600, "publisher": 300, "bi": 60}
 # Whole cells are sorted and hashed: the server's 32 MB would spill a rebuild to disk.
-TRANSFORMER_WORK_MEM = "128MB"
+WORK_MEM = "128MB"
 
 
 def role_name(role: str) -> str:
@@ -38,6 +38,6 @@ def give_logins(owner: psycopg.Connection, passwords: Mapping[str, str]) -> None
             owner.execute(sql.SQL("alter role {} login password {}").format(name, sql.Literal(verifier)))
             owner.execute(sql.SQL("alter role {} set statement_timeout = {}").format(name, sql.Literal(timeout)))
             if role == "transformer":
-                owner.execute(sql.SQL("alter role {} set work_mem = {}").format(name, sql.Literal(TRANSFORMER_WORK_MEM)))
+                owner.execute(sql.SQL("alter role {} set work_mem = {}").format(name, sql.Literal(WORK_MEM)))
             if role == "bi":
                 owner.execute(sql.SQL("alter role {} set default_transaction_read_only = on").format(name))
