@@ -58,3 +58,16 @@
 {% macro no_checkpoint() -%}
   {% for name, type in checkpoint_types() %}null::{{ type }} as {{ name }}{{ ', ' if not loop.last }}{% endfor %}
 {%- endmacro %}
+
+{#-
+  The rows of one cell from its `since` on, for a lateral join. `offset 0` keeps the planner from turning it around: these
+  tables grow between two statistics, and read once for every cell, or whole, they would cost what history costs.
+-#}
+{% macro since(model, begins, cell='c', since='since') -%}
+  (
+    select * from {{ ref(model) }} as x
+    where x.item = {{ cell }}.item and x.location = {{ cell }}.location and x.measure = {{ cell }}.measure
+      and x.{{ begins }} >= {{ cell }}.{{ since }}
+    offset 0
+  )
+{%- endmacro %}

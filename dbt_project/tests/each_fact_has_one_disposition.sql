@@ -5,9 +5,8 @@
 
 with staged as (
   select f.fact_id, f.item, f.location, f.measure
-  from {{ ref('stg_facts') }} as f
-  inner join {{ ref('int_touched_cells') }} as c
-    on f.item = c.item and f.location = c.location and f.measure = c.measure and f.said_from >= c.since
+  from {{ ref('int_touched_cells') }} as c
+  cross join lateral {{ since('stg_facts', 'said_from') }} as f
 ),
 
 decided as (

@@ -4,9 +4,8 @@
 
 with entries as (
   select l.item, l.location, l.measure, l.lot, l.quantity
-  from {{ ref('ledger') }} as l
-  inner join {{ ref('int_touched_cells') }} as c
-    on l.item = c.item and l.location = c.location and l.measure = c.measure and l.booked_from >= c.since
+  from {{ ref('int_touched_cells') }} as c
+  cross join lateral {{ since('ledger', 'booked_from') }} as l
   union all
   select a.item, a.location, a.measure, a.key_lot, a.ledger_total
   from {{ ref('int_anchors') }} as a

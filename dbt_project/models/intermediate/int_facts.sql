@@ -5,10 +5,12 @@
 
 with in_scope as (
   select s.*, true as is_in_scope
-  from {{ ref('stg_facts') }} as s
-  inner join {{ ref('int_touched_cells') }} as c
-    on s.item = c.item and s.location = c.location and s.measure = c.measure
-    {%- if not is_rebuild() %} and s.said_from >= c.since{% endif %}
+  from {{ ref('int_touched_cells') }} as c
+  {% if is_rebuild() -%}
+  inner join {{ ref('stg_facts') }} as s on c.item = s.item and c.location = s.location and c.measure = s.measure
+  {%- else -%}
+  cross join lateral {{ since('stg_facts', 'said_from') }} as s
+  {%- endif %}
 ),
 
 {% if is_rebuild() -%}

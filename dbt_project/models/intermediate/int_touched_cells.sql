@@ -108,8 +108,7 @@ steps as (
       rows between unbounded preceding and 1 preceding
     ) as is_back
   from begun as b
-  inner join {{ ref('stg_facts') }} as s
-    on b.item = s.item and b.location = s.location and b.measure = s.measure and b.cut_at <= s.said_from
+  cross join lateral {{ since('stg_facts', 'said_from', 'b', 'cut_at') }} as s
   where b.cut_at is not null and s.sequence is not null
 ),
 

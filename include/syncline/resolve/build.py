@@ -27,7 +27,7 @@ EVERYTHING = ["--full-refresh", *FIRST]
 MARTS = ["--select", "tag:marts", "--exclude-resource-type", "unit_test"]
 # Facts a cell keeps thinking about before older ones are summed up (ADR 0011): fewer make batches of a long history
 # cheaper, more make it rarer that a late fact reaches behind the latest checkpoint.
-CHECKPOINT_FACTS = 24
+CHECKPOINT_FACTS = 8
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ SETTINGS = {
     "timezone": "UTC",
     "log_min_messages": "warning",
     "deadlock_timeout": "300ms",
+    # A minute is several batches: tables would grow far beyond what the planner knows of them.
+    "autovacuum_naptime": "10s",
 }
 
 
