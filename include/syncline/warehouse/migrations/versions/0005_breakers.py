@@ -4,9 +4,9 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0004"
-down_revision = "0007"
-SQL = Path(__file__).parents[1] / "sql" / "0004_breakers.sql"
+revision = "0005"
+down_revision = "0004"
+SQL = Path(__file__).parents[1] / "sql" / "0005_breakers.sql"
 
 
 def upgrade() -> None:

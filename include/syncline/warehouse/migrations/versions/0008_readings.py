@@ -4,9 +4,9 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
-SQL = Path(__file__).parents[1] / "sql" / "0006_readings.sql"
+revision = "0008"
+down_revision = "0007"
+SQL = Path(__file__).parents[1] / "sql" / "0008_readings.sql"
 
 
 def upgrade() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0007"
+revision = "0004"
 down_revision = "0003"
-SQL = Path(__file__).parents[1] / "sql" / "0007_fact_lookup.sql"
+SQL = Path(__file__).parents[1] / "sql" / "0004_fact_lookup.sql"
 
 
 def upgrade() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0008"
-SQL = Path(__file__).parents[1] / "sql" / "0005_key_holds.sql"
+revision = "0007"
+down_revision = "0006"
+SQL = Path(__file__).parents[1] / "sql" / "0007_key_holds.sql"
 
 
 def upgrade() -> None:

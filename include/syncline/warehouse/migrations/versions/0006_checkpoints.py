@@ -4,9 +4,9 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0004"
-SQL = Path(__file__).parents[1] / "sql" / "0008_checkpoints.sql"
+revision = "0006"
+down_revision = "0005"
+SQL = Path(__file__).parents[1] / "sql" / "0006_checkpoints.sql"
 
 
 def upgrade() -> None:
