@@ -133,6 +133,33 @@ wanted as (
       where v.target = k.target and v.item = k.item and v.location = k.location
     )
   )
+),
+
+-- Targets were told of these keys, and no fact speaks of their stock any more: it was read or mapped otherwise. A channel
+-- shows nothing of what nobody knows; in the books our own part is to be taken back. Without a base a person lets it go.
+forsaken as (
+  select
+    k.target, k.item, k.location,
+    0 as in_flight,
+    false as has_base,
+    case when k.target = 'erp' then coalesce(g.quantity - (
+      select coalesce(sum(c.delta), 0) from {{ source('ops', 'target_changes') }} as c
+      where c.target = k.target and c.item = k.item and c.location = k.location and c.correction_id is not null
+    ), 0) else 0 end as wanted
+  from wanted_keys as k
+  left join stock_numbers as n on k.item = n.item and k.location = n.location
+  left join readings as g on k.target = g.target and k.item = g.item and k.location = g.location
+  where n.on_hand is null
+    and exists (
+      select from {{ source('ops', 'target_versions') }} as v
+      where v.target = k.target and v.item = k.item and v.location = k.location
+    )
+),
+
+keys as (
+  select target, item, location, in_flight, has_base, wanted from wanted
+  union all
+  select target, item, location, in_flight, has_base, wanted from forsaken
 )
 
 select
@@ -162,7 +189,7 @@ select
       and o.state in ('pending', 'held', 'sent', 'unknown', 'rejected')
   ) as is_open,
   i.unit_value
-from wanted as w
+from keys as w
 inner join {{ source('ops', 'current_items') }} as i on w.item = i.item
 left join readings as g on w.target = g.target and w.item = g.item and w.location = g.location
 left join conflicts as c on w.item = c.item and w.location = c.location
