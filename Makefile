@@ -31,7 +31,7 @@ down: $(INSTALLED) ## Stop everything that runs here, also what a killed run lef
 	@$(BIN)/syncline down
 
 test: $(INSTALLED) ## All tests, on a Postgres, an Airflow and partners of their own
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-deep: $(INSTALLED) ## Long property tests: 200 random edits of the configuration (about an hour)
 	@$(BIN)/python -m pytest -m deep

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,23 @@ from syncline.registry import FileRules, Source
 from syncline.rereading import Landed, Selection, reread
 from syncline.resolve.hashes import derived_hashes
 from syncline.sources import sftp_edi, wms_api
+from syncline.sources.wms_api.client import Page, stored_page
+from syncline.sources.wms_api.mapping import Key
 from syncline.warehouse.connect import connect_dsn
 
 START = datetime(2026, 11, 2, 15, tzinfo=UTC)
+
+
+@dataclass
+class _ReadFor:
+    """Pages as the client got them, read for another ``site``: the registry named the wrong one."""
+
+    client: wms_api.WmsClient
+    site: str
+
+    def page(self, after: Key) -> Page:
+        page = self.client.page(after)
+        return stored_page(page.name, page.content, self.site)
 
 
 def wms_source(site: str = "DC1") -> Source:
@@ -79,7 +94,7 @@ class Warehouse:
         connection = Connection("dc1_wms", "http", host="127.0.0.1", port=server.port, password="secret-token")
         # A document is named by its request, so that must be the same however the answer is read.
         with wms_api.open_client(connection, wms_source()) as client:
-            return wms_api.pull(self.loader, client, source, now)
+            return wms_api.pull(self.loader, _ReadFor(client, source.site or ""), source, now)
 
     def file(self, name: str, content: bytes, source: Source, now: datetime) -> Any:
         path = self._drop / "inbox" / name

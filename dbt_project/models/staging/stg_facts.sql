@@ -36,18 +36,27 @@ repeated as (
   having count(*) > 1
 ),
 
+first_receipts as (
+  select distinct on (r.fact_id) r.*
+  from receipts as r
+  inner join repeated as x on r.fact_id = x.fact_id
+  order by r.fact_id asc, r.received_at asc, r.document_id asc, r.position asc
+),
+
+once as (
+  select r.*
+  from receipts as r
+  where not exists (select from repeated as x where x.fact_id = r.fact_id)
+  union all
+  select f.* from first_receipts as f
+),
+
 -- Most times are written as an instant in UTC: they need neither a zone nor a calendar.
 -- Materialized here and below: inlined, each expression would be written out wherever the next one reads it, and
 -- planning alone would take seconds.
 statements as materialized (
-  select r.*, coalesce({{ is_plain_instant('r.recorded') }}, false) as is_plain
-  from receipts as r
-  where not exists (select from repeated as x where x.fact_id = r.fact_id)
-  union all
-  select distinct on (r.fact_id) r.*, coalesce({{ is_plain_instant('r.recorded') }}, false) as is_plain
-  from receipts as r
-  inner join repeated as x on r.fact_id = x.fact_id
-  order by fact_id asc, received_at asc, document_id asc, position asc
+  select o.*, coalesce({{ is_plain_instant('o.recorded') }}, false) as is_plain
+  from once as o
 ),
 
 parted as materialized (
