@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -134,10 +135,16 @@ def test_a_server_that_hangs_in_a_read_is_left_in_time(
     loader: psycopg.Connection, partner: SftpServer, drop: Drop, plan: Plan
 ) -> None:
     fill(drop)
-    plan.at("read", 2, lambda _: time.sleep(6))
+    over = threading.Event()
+
+    def hang(_: object) -> None:
+        over.wait(60)
+
+    plan.at("read", 2, hang)
     with pytest.raises(PartnerUnavailable, match=r"TimeoutError|connection broke"):
         poll(loader, partner)
     plan.forget()
+    over.set()
     assert poll(loader, partner).is_complete
     assert drop.names("archive") == ["a.edi", "c.edi"]
 
