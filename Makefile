@@ -33,7 +33,7 @@ down: $(INSTALLED) ## Stop everything that runs here, also what a killed run lef
 test: $(INSTALLED) ## All tests, on a Postgres, an Airflow and partners of their own
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-deep: $(INSTALLED) ## Long property tests: 200 random edits of the configuration (about an hour)
+test-deep: $(INSTALLED) ## Long property tests: 200 random edits of the configuration
 	@$(BIN)/python -m pytest -m deep
 
 chaos: $(INSTALLED) ## Kill, clear, hold, hang and cut off a running installation; prints its progress
