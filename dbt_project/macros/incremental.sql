@@ -6,6 +6,7 @@
   {%- set keys = [unique_key] if unique_key is string else unique_key -%}
   {%- set tracked = columns | reject('in', keys + untracked) | list -%}
   {%- set updated = columns | reject('in', keys) | list -%}
+  {{ index_joins() }};
   insert into {{ target }} as t ({{ columns | join(', ') }})
   select {{ columns | join(', ') }} from {{ source }}
   on conflict ({{ keys | join(', ') }}) do
@@ -30,6 +31,8 @@
   {%- set temp = arg_dict['temp_relation'] -%}
   {%- set keys = [arg_dict['unique_key']] if arg_dict['unique_key'] is string else arg_dict['unique_key'] -%}
   {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+  {{ index_joins() }};
+  analyze {{ temp }};
   delete from {{ target }} as t
   using {{ ref('int_touched_cells') }} as c
   where t.item = c.item and t.location = c.location and t.measure = c.measure
@@ -43,6 +46,7 @@
 {#- Checkpoints behind which the batch reached are gone; the new ones come. -#}
 {% macro get_incremental_replace_checkpoints_sql(arg_dict) %}
   {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+  {{ index_joins() }};
   delete from {{ arg_dict['target_relation'] }} as t
   using {{ ref('int_touched_cells') }} as c
   where t.item = c.item and t.location = c.location and t.measure = c.measure and t.cut_at > c.since;

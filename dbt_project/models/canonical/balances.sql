@@ -5,6 +5,7 @@
     incremental_strategy='replace_cells',
     unique_key=['item', 'location', 'measure', 'lot'],
     on_schema_change='fail',
+    pre_hook='{{ hash_joins() }}',
 ) }}
 
 -- The balance of every stock key with its bounds (semantics §5).

@@ -7,6 +7,7 @@
     meta={'begins': 'booked_from'},
     indexes=[{'columns': ['item', 'location', 'measure', 'booked_from']}],
     on_schema_change='fail',
+    pre_hook='{{ hash_joins() }}',
 ) }}
 
 -- Entries that add up to the balance, always (semantics §5).

@@ -7,6 +7,7 @@
     meta={'begins': 'reported_from'},
     indexes=[{'columns': ['item', 'location', 'measure', 'reported_from']}],
     on_schema_change='fail',
+    pre_hook='{{ hash_joins() }}',
 ) }}
 
 -- The verdict on every balance statement, also from observers (semantics §6).

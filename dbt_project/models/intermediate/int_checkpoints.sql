@@ -4,6 +4,7 @@
     unique_key=['item', 'location', 'measure', 'cut_at'],
     indexes=[{'columns': ['item', 'location', 'measure', 'cut_at'], 'unique': true}],
     on_schema_change='fail',
+    pre_hook='{{ hash_joins() }}',
 ) }}
 
 -- Where the next batches may begin (ADR 0011): an instant of a cell that no fact, line or event reaches across, so that
@@ -107,9 +108,8 @@ booked as (
   select c.item, c.location, c.measure, sum(l.quantity)::bigint as total
   from cuts as c
   inner join {{ ref('int_touched_cells') }} as t on c.item = t.item and c.location = t.location and c.measure = t.measure
-  inner join {{ ref('ledger') }} as l
-    on c.item = l.item and c.location = l.location and c.measure = l.measure
-    and t.since <= l.booked_from and c.cut_at > l.booked_from
+  cross join lateral {{ since('ledger', 'booked_from', 't') }} as l
+  where c.cut_at > l.booked_from
   group by c.item, c.location, c.measure
 ),
 

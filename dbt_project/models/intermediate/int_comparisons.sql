@@ -1,4 +1,8 @@
-{{ config(materialized='table', indexes=[{'columns': ['fact_id'], 'unique': true}]) }}
+{{ config(
+    materialized='table',
+    indexes=[{'columns': ['fact_id'], 'unique': true}],
+    pre_hook='{{ hash_joins() }}',
+) }}
 
 -- One row for each statement: its variance set, its verdict and k*, the position it stands at (semantics §5, §6).
 

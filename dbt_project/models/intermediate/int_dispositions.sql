@@ -5,7 +5,7 @@
     incremental_strategy='upsert_changed',
     unique_key='fact_id',
     indexes=[{'columns': ['fact_id'], 'unique': true}, {'columns': ['item', 'location', 'measure', 'kind', 'disposition']}, {'columns': ['disposition', 'reason']}],
-    pre_hook='{{ forget_switched() }}',
+    pre_hook=['{{ forget_switched() }}', '{{ hash_joins() }}'],
 ) }}
 
 -- Exactly one disposition for each fact (semantics §4), with its reason and the fact that decided it.

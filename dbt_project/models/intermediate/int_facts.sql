@@ -1,4 +1,8 @@
-{{ config(materialized='table', indexes=[{'columns': ['fact_id'], 'unique': true}]) }}
+{{ config(
+    materialized='table',
+    indexes=[{'columns': ['fact_id'], 'unique': true}],
+    pre_hook='{{ hash_joins(only_rebuild=true) }}',
+) }}
 
 -- Facts of the touched cells with interval, window, role, grain and body; plus, out of scope, facts of other cells
 -- that share an event or a line with them (needed to choose the kept one, not to be decided here).

@@ -1,4 +1,8 @@
-{{ config(materialized='table', indexes=[{'columns': ['fact_id'], 'unique': true}]) }}
+{{ config(
+    materialized='table',
+    indexes=[{'columns': ['fact_id'], 'unique': true}],
+    pre_hook='{{ hash_joins() }}',
+) }}
 
 -- For every counted movement: whether it lies inside k* of its key's base in force, and of its key's opening.
 

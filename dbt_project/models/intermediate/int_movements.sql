@@ -1,4 +1,8 @@
-{{ config(materialized='table', indexes=[{'columns': ['item', 'location', 'measure', 'key_lot', 'ordinal'], 'unique': true}]) }}
+{{ config(
+    materialized='table',
+    indexes=[{'columns': ['item', 'location', 'measure', 'key_lot', 'ordinal'], 'unique': true}],
+    pre_hook='{{ hash_joins() }}',
+) }}
 
 -- The movements that count, numbered inside their key. Where `provably before` orders them all (`is_chain`), every
 -- position is a prefix of that order and sums are prefix sums; only other keys need sets (int_positions).

@@ -1,4 +1,8 @@
-{{ config(materialized='table', indexes=[{'columns': ['statement']}]) }}
+{{ config(
+    materialized='table',
+    indexes=[{'columns': ['statement']}],
+    pre_hook='{{ hash_joins() }}',
+) }}
 
 -- The positions of every statement (semantics §5): sets of counted movements closed under `provably before` that hold
 -- every `in` and no `out`. `total` is the sum of the position, `size` its number of movements; `members` lists the

@@ -1,4 +1,8 @@
-{{ config(materialized='table', indexes=[{'columns': ['statement', 'ordinal'], 'unique': true}]) }}
+{{ config(
+    materialized='table',
+    indexes=[{'columns': ['statement', 'ordinal'], 'unique': true}],
+    pre_hook='{{ hash_joins() }}',
+) }}
 
 -- For statements of keys whose movements are not all ordered: on which side of the statement each movement lies.
 -- `in`: provably before it. `out`: provably after it. `open`: a position may hold it or not.

@@ -1,7 +1,7 @@
 {{ config(materialized='table', indexes=[
     {'columns': ['fact_id'], 'unique': true},
     {'columns': ['item', 'location', 'measure', 'key_lot', 'ordinal'], 'unique': true},
-]) }}
+], pre_hook='{{ hash_joins() }}') }}
 
 -- Every balance statement that gets a verdict, in §2 order inside its key: whether it is applied, what it is compared
 -- with, and which one is the base in force (semantics §4, §5).

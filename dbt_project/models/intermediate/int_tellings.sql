@@ -1,7 +1,7 @@
 {{ config(materialized='table', indexes=[
     {'columns': ['fact_id'], 'unique': true},
     {'columns': ['item', 'location', 'measure', 'key_lot']},
-]) }}
+], pre_hook='{{ hash_joins() }}') }}
 
 -- The first nine rows of semantics §4: which receipt of a line and which telling of an event is kept, and what
 -- each counted movement adds (`delta`). `disposition` stays null for facts that only the balance rules can judge.

@@ -9,7 +9,7 @@
       {'columns': ['line_key', 'source']},
       {'columns': ['batch_id']},
     ],
-    pre_hook='{{ forget_switched() }}',
+    pre_hook=['{{ forget_switched() }}', '{{ hash_joins(only_rebuild=true) }}'],
 ) }}
 
 -- Facts typed and mapped: crosswalks and factors at the fact's own time, exact units, time as an interval.
