@@ -8,19 +8,14 @@
   {{ return(flags.FULL_REFRESH) }}
 {%- endmacro %}
 
-{#-
-  Facts that may be considered: those of loads that some batch has taken, of each document only the highest reading
-  among them. Few documents are ever read again, so this is an anti-join with next to nothing.
--#}
-{% macro resolved_facts() -%}
-  {{ source('raw', 'facts') }} as f
-  inner join {{ source('ops', 'batch_loads') }} as l
-    on f.load_id = l.load_id
-    and not exists (
-      select from {{ source('ops', 'released_readings') }} as r
-      where r.document_id = f.document_id and r.received_at = f.received_at and r.load_id > f.load_id
-    )
+{#- True for a receipt of a document that has been read again since: of each document only the highest reading counts. -#}
+{% macro is_read_again(fact) -%}
+  exists (
+    select from {{ source('ops', 'released_readings') }} as n
+    where n.document_id = {{ fact }}.document_id and n.received_at = {{ fact }}.received_at and n.load_id > {{ fact }}.load_id
+  )
 {%- endmacro %}
+
 
 {#- Before a batch in which documents changed their reading: rows of facts that lost a receipt are made again, or go. -#}
 {% macro forget_switched() -%}

@@ -71,3 +71,12 @@
     offset 0
   )
 {%- endmacro %}
+
+{#- Rows of a table of history with the keys of a row of `given`, for a lateral join; `offset 0` as in `since()`. -#}
+{% macro found(relation, keys, given) -%}
+  (
+    select * from {{ relation }} as x
+    where {% for key in keys %}x.{{ key }} = {{ given }}.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+    offset 0
+  )
+{%- endmacro %}

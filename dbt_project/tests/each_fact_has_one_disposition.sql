@@ -10,16 +10,15 @@ with staged as (
 ),
 
 decided as (
-  select d.fact_id, d.item, d.location, d.measure
-  from {{ ref('int_dispositions') }} as d
-  inner join {{ ref('int_touched_cells') }} as c on d.item = c.item and d.location = c.location and d.measure = c.measure
+  select d.fact_id
+  from {{ ref('int_touched_cells') }} as c
+  cross join lateral {{ found(ref('int_dispositions'), ['item', 'location', 'measure'], 'c') }} as d
   where c.since = '-infinity'
 )
 
 select s.fact_id
 from staged as s
-left join {{ ref('int_dispositions') }} as d
-  on s.fact_id = d.fact_id and s.item = d.item and s.location = d.location and s.measure = d.measure
+left join lateral {{ found(ref('int_dispositions'), ['fact_id', 'item', 'location', 'measure'], 's') }} as d on true
 where d.disposition is null
 
 union all

@@ -56,10 +56,9 @@ stock_numbers as (
 ),
 
 conflicts as (
-  select distinct d.item, d.location
-  from {{ ref('int_dispositions') }} as d
-  inner join stock as s on d.item = s.item and d.location = s.location
-  where d.disposition = 'conflict'
+  select distinct s.item, s.location
+  from (select stock.*, 'conflict' as disposition from stock) as s
+  cross join lateral {{ found(ref('int_dispositions'), ['disposition', 'item', 'location'], 's') }} as d
 ),
 
 -- Keys that a person keeps back; a hold whose due row this batch has drained is over.
@@ -104,10 +103,15 @@ in_flight as (
 ),
 
 readings as (
-  select distinct on (r.target, r.item, r.location) r.*
-  from {{ source('ops', 'target_readings') }} as r
-  inner join stock as s on r.item = s.item and r.location = s.location
-  order by r.target asc, r.item asc, r.location asc, r.reading_no desc
+  select g.*
+  from wanted_keys as k
+  cross join lateral (
+    select r.*
+    from {{ source('ops', 'target_readings') }} as r
+    where r.target = k.target and r.item = k.item and r.location = k.location
+    order by r.reading_no desc
+    limit 1
+  ) as g
 ),
 
 wanted as (

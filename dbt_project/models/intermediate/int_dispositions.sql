@@ -4,7 +4,11 @@
     materialized='incremental',
     incremental_strategy='upsert_changed',
     unique_key='fact_id',
-    indexes=[{'columns': ['fact_id'], 'unique': true}, {'columns': ['item', 'location', 'measure', 'kind', 'disposition']}, {'columns': ['disposition', 'reason']}],
+    indexes=[
+      {'columns': ['fact_id'], 'unique': true},
+      {'columns': ['item', 'location', 'measure', 'kind', 'disposition']},
+      {'columns': ['disposition', 'item', 'location', 'measure']},
+    ],
     pre_hook=['{{ forget_switched() }}', '{{ hash_joins() }}'],
 ) }}
 

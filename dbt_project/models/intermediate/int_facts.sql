@@ -1,7 +1,7 @@
 {{ config(
     materialized='table',
     indexes=[{'columns': ['fact_id'], 'unique': true}],
-    pre_hook='{{ hash_joins(only_rebuild=true) }}',
+    pre_hook='{{ hash_joins() }}',
 ) }}
 
 -- Facts of the touched cells with interval, window, role, grain and body; plus, out of scope, facts of other cells
@@ -23,13 +23,13 @@ facts as (select * from in_scope),
 siblings as (
   select s.fact_id
   from in_scope as i
-  inner join {{ ref('stg_facts') }} as s
-    on i.event_key = s.event_key and i.location = s.location and i.measure = s.measure and i.item <> s.item
+  cross join lateral {{ found(ref('stg_facts'), ['event_key', 'location', 'measure'], 'i') }} as s
+  where i.item <> s.item
   union
   select s.fact_id
   from in_scope as i
-  inner join {{ ref('stg_facts') }} as s
-    on i.line_key = s.line_key and i.source = s.source and i.location = s.location and i.measure = s.measure and i.item <> s.item
+  cross join lateral {{ found(ref('stg_facts'), ['line_key', 'source', 'location', 'measure'], 'i') }} as s
+  where i.item <> s.item
 ),
 
 -- Whether a sibling is itself the kept receipt of its line depends on the other receipts of that line.
@@ -38,9 +38,8 @@ siblings_and_lines as (
   union
   select s.fact_id
   from siblings as b
-  inner join {{ ref('stg_facts') }} as i on b.fact_id = i.fact_id
-  inner join {{ ref('stg_facts') }} as s
-    on i.line_key = s.line_key and i.source = s.source and i.location = s.location and i.measure = s.measure
+  cross join lateral {{ found(ref('stg_facts'), ['fact_id'], 'b') }} as i
+  cross join lateral {{ found(ref('stg_facts'), ['line_key', 'source', 'location', 'measure'], 'i') }} as s
 ),
 
 facts as (
@@ -48,7 +47,7 @@ facts as (
   union all
   select s.*, false as is_in_scope
   from siblings_and_lines as b
-  inner join {{ ref('stg_facts') }} as s on b.fact_id = s.fact_id
+  cross join lateral {{ found(ref('stg_facts'), ['fact_id'], 'b') }} as s
   where not exists (select from in_scope as i where i.fact_id = s.fact_id)
 ),
 {%- endif %}

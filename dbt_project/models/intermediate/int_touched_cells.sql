@@ -1,4 +1,8 @@
-{{ config(materialized='table', indexes=[{'columns': ['item', 'location', 'measure'], 'unique': true}]) }}
+{{ config(
+    materialized='table',
+    indexes=[{'columns': ['item', 'location', 'measure'], 'unique': true}],
+    pre_hook='{{ index_scans() }}',
+) }}
 
 -- The cells (item, location, measure) this batch must think about: everything downstream is bounded by them, and by
 -- `since`: what of the cell begins before it stands as it is, summed up in a checkpoint (ADR 0011); -infinity: all of
@@ -28,9 +32,8 @@ lines as (
     s.fact_id, s.item, s.location, s.measure, s.source, s.event_key, s.said_from,
     c.kind = 'balance' or s.kind = 'balance' as is_line_of_balance
   from changed as c
-  inner join {{ ref('stg_facts') }} as s
-    on c.line_key = s.line_key and c.source = s.source and c.location = s.location and c.measure = s.measure
-    and c.fact_id <> s.fact_id
+  cross join lateral {{ found(ref('stg_facts'), ['line_key', 'source', 'location', 'measure'], 'c') }} as s
+  where c.fact_id <> s.fact_id
 ),
 
 events as (
@@ -45,8 +48,8 @@ kin as (
   union all
   select s.item, s.location, s.measure, s.source, s.said_from, false
   from events as e
-  inner join {{ ref('stg_facts') }} as s
-    on e.event_key = s.event_key and e.location = s.location and e.measure = s.measure and e.fact_id <> s.fact_id
+  cross join lateral {{ found(ref('stg_facts'), ['event_key', 'location', 'measure'], 'e') }} as s
+  where e.fact_id <> s.fact_id
 ),
 
 reasons as (
@@ -79,21 +82,30 @@ select item, location, measure, '-infinity'::timestamptz as since
 from cells
 {%- else %},
 
+-- The lowest new sequence of each source, by its name.
+firsts as (
+  select item, location, measure, jsonb_object_agg(source, sequence) as sequences
+  from (
+    select item, location, measure, source, min(sequence) as sequence
+    from changed
+    where sequence is not null
+    group by item, location, measure, source
+  ) as c
+  group by item, location, measure
+),
+
 -- The latest checkpoint that nothing new can reach behind: neither by its time, nor by when it was heard, nor by its
 -- place in the source's own order.
 begun as (
   select c.item, c.location, c.measure, k.cut_at
   from cells as c
+  left join firsts as f on c.item = f.item and c.location = f.location and c.measure = f.measure
   left join lateral (
     select p.cut_at
     from {{ checkpoints }} as p
     where p.item = c.item and p.location = c.location and p.measure = c.measure
       and p.cut_at <= c.opens_at and p.received_to < c.received_at
-      and not exists (
-        select from changed as x
-        where x.item = c.item and x.location = c.location and x.measure = c.measure
-          and x.source = p.sequence_source and x.sequence <= p.sequence_max
-      )
+      and ((f.sequences ->> p.sequence_source)::bigint <= p.sequence_max) is not true
     order by p.cut_at desc
     limit 1
   ) as k on not c.is_whole

@@ -9,22 +9,29 @@
       {'columns': ['line_key', 'source']},
       {'columns': ['batch_id']},
     ],
-    pre_hook=['{{ forget_switched() }}', '{{ hash_joins(only_rebuild=true) }}'],
+    pre_hook=['{{ forget_switched() }}', '{{ index_scans() }}', '{{ hash_joins(only_rebuild=true) }}'],
 ) }}
 
 -- Facts typed and mapped: crosswalks and factors at the fact's own time, exact units, time as an interval.
 -- Only the receipts of the batch are read; an earlier receipt already staged is merged in.
 
 with receipts as (
-  select f.*
-  from {{ resolved_facts() }}
   {% if is_incremental() -%}
-  where l.batch_id = {{ current_batch_id() }}
+  select f.*
+  from {{ source('ops', 'batch_loads') }} as l
+  cross join lateral {{ found(source('raw', 'facts'), ['load_id'], 'l') }} as f
+  where l.batch_id = {{ current_batch_id() }} and not {{ is_read_again('f') }}
   union all
   select f.*
-  from {{ resolved_facts() }}
-  where f.fact_id in (select r.fact_id from {{ source('ops', 'redrives') }} as r where r.batch_id = {{ current_batch_id() }})
-    and l.batch_id <> {{ current_batch_id() }}
+  from (select distinct fact_id from {{ source('ops', 'redrives') }} where batch_id = {{ current_batch_id() }}) as r
+  cross join lateral {{ found(source('raw', 'facts'), ['fact_id'], 'r') }} as f
+  inner join {{ source('ops', 'batch_loads') }} as l on f.load_id = l.load_id
+  where l.batch_id <> {{ current_batch_id() }} and not {{ is_read_again('f') }}
+  {%- else -%}
+  select f.*
+  from {{ source('raw', 'facts') }} as f
+  inner join {{ source('ops', 'batch_loads') }} as l on f.load_id = l.load_id
+  where not {{ is_read_again('f') }}
   {%- endif %}
 ),
 
@@ -59,13 +66,19 @@ statements as materialized (
   from once as o
 ),
 
-parted as materialized (
-  select
-    fact_id, source, location_ref, recorded,
-    {{ time_parts("split_part(recorded, '/', 1)") }} as parts_from,
-    case when position('/' in recorded) > 0 then {{ time_parts("split_part(recorded, '/', 2)") }} end as parts_to
+-- A report says one time in each of its lines: it is parsed once.
+written as (
+  select distinct source, coalesce(location_ref, '') as location_ref, recorded
   from statements
   where not is_plain
+),
+
+parted as materialized (
+  select
+    source, location_ref, recorded,
+    {{ time_parts("split_part(recorded, '/', 1)") }} as parts_from,
+    case when position('/' in recorded) > 0 then {{ time_parts("split_part(recorded, '/', 2)") }} end as parts_to
+  from written
 ),
 
 timed as materialized (
@@ -100,7 +113,7 @@ zoned as (
 
 instants as materialized (
   select
-    l.fact_id, l.parts_from, l.parts_to, l.is_time, l.wall_from, l.wall_to, l.zone,
+    l.source, l.location_ref, l.recorded, l.parts_from, l.parts_to, l.is_time, l.wall_from, l.wall_to, l.zone,
     case when l.parts_from[6] is not null then (l.wall_from - ({{ zone_offset('l.parts_from') }})) at time zone 'UTC'
       else l.wall_from at time zone l.zone end as first_reading,
     case when l.parts_to[6] is not null then (l.wall_to - ({{ zone_offset('l.parts_to') }})) at time zone 'UTC'
@@ -154,7 +167,8 @@ moments as materialized (
     end as said_to,
     case when s.quantity ~ '^[+-]?\d{1,15}(\.\d{1,9})?$' then s.quantity::numeric end as written_quantity
   from statements as s
-  left join intervals as i on s.fact_id = i.fact_id
+  left join intervals as i
+    on not s.is_plain and s.source = i.source and coalesce(s.location_ref, '') = i.location_ref and s.recorded = i.recorded
 ),
 
 mapped as (
@@ -223,9 +237,8 @@ received as (
   left join heard as h on m.fact_id = h.fact_id
   {%- if is_incremental() %}
   -- All receipts of a fact that is driven again are read here; what was credible before may not be so any more.
-  left join {{ this }} as old
-    on m.fact_id = old.fact_id
-    and not exists (
+  left join lateral {{ found(this, ['fact_id'], 'm') }} as old
+    on not exists (
       select from {{ source('ops', 'redrives') }} as r
       where r.batch_id = {{ current_batch_id() }} and r.fact_id = m.fact_id
     )
@@ -342,5 +355,5 @@ select
   {{ current_batch_id() }} as batch_id
 from judged as j
 {% if is_incremental() -%}
-left join {{ this }} as old on j.fact_id = old.fact_id
+left join lateral {{ found(this, ['fact_id'], 'j') }} as old on true
 {%- endif %}

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import psycopg
 
-# The causes that stand now, for the cells of the batch. A subject names what a person must look at: a key, or what
+# The causes that stand now, for the cells of the batch; history is looked up by index. A subject names what a person must look at: a key, or what
 # could not be mapped. Quarantine is looked up by its index: it is small, or somebody is already at work on it.
 _CAUSES = """
 create temporary table causes on commit drop as
@@ -14,8 +14,12 @@ select 'conflict' as rule, concat_ws('/', d.item, d.location, d.measure) as subj
        'two bodies under one key: '
          || string_agg(d.fact_id || ' against ' || coalesce(d.decided_by, '?'), ', ' order by d.fact_id) as detail,
        'Decide which telling holds; pushes of the key wait.' as next_step
-from intermediate.int_dispositions d join intermediate.int_touched_cells c using (item, location, measure)
-where d.disposition = 'conflict'
+from intermediate.int_touched_cells c
+cross join lateral (
+  select * from intermediate.int_dispositions x
+  where (x.disposition, x.item, x.location, x.measure) = ('conflict', c.item, c.location, c.measure)
+  offset 0
+) d
 group by d.item, d.location, d.measure
 union all
 select 'discrepancy', concat_ws('/', v.item, v.location, v.measure, nullif(v.lot, '')),
@@ -23,13 +27,27 @@ select 'discrepancy', concat_ws('/', v.item, v.location, v.measure, nullif(v.lot
          || ' (' || v.fact_id || ')',
        'Count the stock, or ask the source that is wrong.'
 from (
-  select distinct on (v.item, v.location, v.measure, v.lot) v.*
-  from canonical.verdicts v join intermediate.int_touched_cells c using (item, location, measure)
-  order by v.item, v.location, v.measure, v.lot, v.reported_from desc, v.reported_to desc, v.fact_id desc
+  select l.*
+  from intermediate.int_touched_cells c
+  cross join lateral (
+    select distinct on (x.lot) x.*
+    from canonical.verdicts x
+    where (x.item, x.location, x.measure) = (c.item, c.location, c.measure)
+      -- A cell with a checkpoint has one lot: its latest report is found by the index.
+      and x.reported_from >= case when c.since = '-infinity' then c.since else (
+        select max(y.reported_from) from canonical.verdicts y
+        where (y.item, y.location, y.measure) = (c.item, c.location, c.measure)
+      ) end
+    order by x.lot, x.reported_from desc, x.reported_to desc, x.fact_id desc
+  ) l
 ) v where v.verdict = 'discrepancy'
   -- A site that tells balances only has nothing to explain a change with: its reports differ because stock moved.
-  and exists (select from intermediate.int_movements m
-    where (m.item, m.location, m.measure, m.key_lot) = (v.item, v.location, v.measure, v.lot))
+  and (
+    exists (select from intermediate.int_movements m
+      where (m.item, m.location, m.measure, m.key_lot) = (v.item, v.location, v.measure, v.lot))
+    or exists (select from intermediate.int_anchors a
+      where (a.item, a.location, a.measure, a.key_lot) = (v.item, v.location, v.measure, v.lot) and a.movements > 0)
+  )
 union all
 select 'quarantined: ' || f.quarantine_code,
        case f.quarantine_code
