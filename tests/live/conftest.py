@@ -52,5 +52,5 @@ def live(home: Path, request: pytest.FixtureRequest) -> Iterator[Live]:
             connect_dsn(installation.server.dsn(installation.warehouse), name="live") as warehouse,
             connect_dsn(installation.server.dsn(f"{installation.warehouse}_twin"), name="live") as books,
         ):
-            yield Live(world, world.partners, on_call, warehouse, books, wires, heard)
+            yield Live(world, day, world.partners, on_call, warehouse, books, wires, heard)
     assert processes.stop_leftovers(home) == []

@@ -18,10 +18,10 @@ from syncline.clock import Clock, clock_from_env
 from syncline.runtime import demo
 from syncline.runtime.agreement import compare
 from syncline.runtime.environment import build
-from syncline.runtime.partners import Partners
+from syncline.runtime.partners import Day, Partners
 from syncline.runtime.world import World
 
-DRAIN_S = 300.0
+DRAIN_S = 300.0  # after the last hour of the day
 WORK_S = 420.0  # from the start to the first correction, on a machine that does other things too
 WATCH_EVERY_S = 15.0
 RED = ("failed", "upstream_failed")
@@ -30,12 +30,14 @@ Found = TypeVar("Found")
 
 @dataclass
 class Live:
-    """What runs. ``warehouse``: owner connection. ``books``: the ERP's own database, looked at past its API.
+    """What runs.
 
-    ``wires`` stand between the tasks and every partner. ``heard``: what `syncline up` would have printed.
+    ``day``: what the twin plays. ``warehouse``: owner connection. ``books``: the ERP's own database, looked at past its
+    API. ``wires`` stand between the tasks and every partner. ``heard``: what `syncline up` would have printed.
     """
 
     world: World
+    day: Day
     twin: Partners
     on_call: OnCall
     warehouse: psycopg.Connection
@@ -85,7 +87,9 @@ class Live:
                 told_s = time.monotonic()
                 self.say(f"{status['now'][11:19]} {status['phase']}: {progress}")
 
-        demo.watch(self.world, self.twin, self.warehouse, show, DRAIN_S)
+        day_s = self.day.lead_s + self.day.hours * 3600 / self.day.rate
+        left_s = max(0.0, self.began_s + day_s - time.monotonic())
+        demo.watch(self.world, self.twin, self.warehouse, show, left_s + DRAIN_S)
 
     def assert_true_to_the_truth(self) -> None:
         """The demo's own verdict: nothing wrong and unflagged, nothing posted twice, ERP and shop equal canonical."""

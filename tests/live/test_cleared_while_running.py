@@ -12,11 +12,11 @@ from tests.live.on_call import Row
 
 from syncline.runtime.partners import Day
 
-DAY = Day(seed=13, hours=4.5, rate=30.0)
+DAY = Day(seed=13, hours=3.5, rate=30.0)
 pytestmark = pytest.mark.live
 SEED = 53
 TIMES = 2
-WITHIN_S = 480.0
+WITHIN_S = 420.0  # the day; seen: 80 s on two cores that do other things too
 MARTS_EVERY_S = 20.0
 NEWEST = 5
 Task = tuple[str, str]  # DAG, task
