@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from syncline.outbox.trips import Trip
 
 NOTE = "note"
+WHY = "For who reads it later; kept with the decision. The buttons wait for it."
 # After that the task fails and is tried again: the question stands anew, and on-call sees that nobody answers.
 ANSWER_WITHIN = timedelta(days=7)
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class BreakerQuestion(ApprovalOperator):
     template_fields: Collection[str] = ()
 
     def __init__(self, *, trip_id: int, **rest: Any) -> None:
-        note = Param("", type="string", maxLength=400, title="Why", description="Kept with the decision.")
+        note = Param("", type="string", maxLength=400, title="Why", description=WHY)
         super().__init__(subject="A tripped breaker", params={NOTE: note}, response_timeout=ANSWER_WITHIN, **rest)
         self.trip_id = trip_id
 
@@ -89,15 +90,21 @@ class BreakerQuestion(ApprovalOperator):
 
 
 def question(trip: Trip) -> tuple[str, str]:
-    """Subject and Markdown body."""
+    """Subject and Markdown body; the UI puts no space between paragraphs, so what belongs apart is a list."""
+    from syncline.outbox.breakers import LARGEST_WORD
     from syncline.outbox.trips import WORDS
 
     subject = f"Breaker {trip.trip_id}: {WORDS[trip.rule]}, {trip.scope}"
+    what, _, largest = trip.detail.partition(f" {LARGEST_WORD}")
+    changes = "".join(f"- {change}\n" for change in largest.rstrip(".").split("; ") if change)
+    target = trip.target or "every target"
     body = (
-        f"{trip.detail}\n\nMeasured {trip.measured}, allowed {trip.bound}; batch {trip.batch_id}, "
-        f"{trip.opened_at:%Y-%m-%d %H:%M:%S} UTC.\n\n"
-        "**Approve** sends what is held and still up to date. **Reject** ends it: each key stays as it is until its "
-        "number or its reading moves. Say why: it is kept with the decision."
+        f"{what}\n\n"
+        + (f"**Largest changes**, from what {target} shows to what we would send:\n\n{changes}\n" if changes else "")
+        + f"**Your answer** (batch {trip.batch_id}, held since {trip.opened_at:%Y-%m-%d %H:%M:%S} UTC):\n\n"
+        "- **Approve** sends what is held, but for numbers that have changed since.\n"
+        f"- **Reject** sends nothing: {target} keeps what it shows until one of the two numbers changes.\n"
+        "- Not sure? Leave it: all else goes on. What to look at: `docs/runbooks/tripped-breaker.md`.\n"
     )
     return subject, body
 

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syncline_airflow.approval import BreakerQuestion, ask_about
+from syncline.outbox.trips import one_trip
+from syncline_airflow.approval import BreakerQuestion, ask_about, question
 
 AT = datetime(2026, 11, 2, 10, tzinfo=UTC)
 
@@ -97,3 +98,21 @@ def test_each_trip_is_asked_about_by_one_run_and_silence_by_none(warehouse: psyc
 
 def test_what_the_warehouse_says_is_not_rendered(trip: int) -> None:
     assert not BreakerQuestion.template_fields
+
+
+def test_a_question_lists_the_largest_changes(warehouse: psycopg.Connection, trip: int) -> None:
+    detail = "9 keys of erp would change at once. Allowed: 8 keys. Largest: A-1 at DC1: 10 → 90; B at DC2: 5 → 8."
+    warehouse.execute("alter table ops.breaker_trips disable trigger user")
+    warehouse.execute("update ops.breaker_trips set detail = %s", (detail,))
+    found = one_trip(warehouse, trip)
+    assert found is not None
+    subject, body = question(found)
+    assert subject == "Breaker 1: too many units, erp at every location"
+    assert body.startswith("9 keys of erp would change at once. Allowed: 8 keys.\n\n**Largest changes**")
+    assert "\n- A-1 at DC1: 10 → 90\n- B at DC2: 5 → 8\n" in body
+
+
+def test_a_question_without_changes_has_no_list_of_them(warehouse: psycopg.Connection, trip: int) -> None:
+    found = one_trip(warehouse, trip)
+    assert found is not None
+    assert "Largest" not in question(found)[1]

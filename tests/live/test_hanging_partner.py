@@ -18,7 +18,7 @@ from tests.live.installation import WORK_S, Live
 from syncline.clock import clock_from_env
 from syncline.runtime.partners import Day
 
-DAY = Day(seed=29, hours=12.0, rate=60.0)
+DAY = Day(seed=29, hours=11.0, rate=60.0)
 pytestmark = pytest.mark.live
 HOUR_S = 3600 / DAY.rate  # real seconds of a virtual hour
 RED_S = 420.0  # four tries of a pull that nobody answers, with their pauses

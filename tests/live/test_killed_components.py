@@ -17,7 +17,7 @@ from syncline.runtime.airflow import SCHEDULER
 from syncline.runtime.partners import Day
 from syncline.runtime.supervisor import Child
 
-DAY = Day(seed=17, hours=9.0, rate=60.0)
+DAY = Day(seed=17, hours=8.0, rate=60.0)
 pytestmark = pytest.mark.live
 SEED = 67
 WAIT_MAX_S = 15.0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.live.installation import Live
-from tests.live.on_call import eventually
+from tests.live.on_call import Row, eventually
 
 from syncline.registry import registry_path
 from syncline.runtime.partners import Day
@@ -39,11 +39,18 @@ def tight() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+def asked_again(live: Live, run: str, tries: int) -> list[Row]:
+    """The questions, once the task of this run waits in a later try than ``tries``."""
+    task = live.on_call.task("release_held", run, "ask/0")
+    waits = task["state"] == "awaiting_input" and task["try_number"] > tries
+    return live.on_call.questions("release_held") if waits else []
+
+
 def test_a_person_answers_in_airflow_and_the_corrections_flow(live: Live, tight: Path) -> None:
     trip_id = eventually(lambda: live.one("select trip_id from ops.breaker_trips where state = 'open'"), "a trip", 300)
     (question,) = eventually(lambda: live.on_call.questions("release_held"), "a question", 300)
     assert question["subject"] == f"Breaker {trip_id}: too many keys, erp at every location"
-    assert "Largest: " in question["body"]
+    assert "**Largest changes**" in question["body"]
     assert live.one("select count(*) from ops.exceptions where rule = 'breaker' and state = 'open'") == 1
     run = question["task_instance"]["dag_run_id"]
     assert live.on_call.task("release_held", run, "ask/0")["state"] == "awaiting_input"
@@ -55,6 +62,13 @@ def test_a_person_answers_in_airflow_and_the_corrections_flow(live: Live, tight:
     assert live.one("select count(*) from ops.outbox where target = 'erp' and state <> 'held' and tries > 0") == 0
     assert live.one("select count(*) from ops.breaker_trips") == 1
 
+    # Cleared while it waits, twice, the question stands anew, once.
+    for task_id in ("ask", "find"):
+        tries = live.on_call.task("release_held", run, "ask/0")["try_number"]
+        live.on_call.clear("release_held", run, task_id, downstream=True)
+        (question,) = eventually(lambda tries=tries: asked_again(live, run, tries), "the question again", 120)
+    assert live.one("select count(*) from ops.breaker_trips where state = 'open'") == 1
+
     # From now on the ERP has its ordinary bounds: the next release reads the file.
     tight.write_text(tight.read_text(encoding="utf-8").replace(TIGHT, "life_s: 30"), encoding="utf-8")
     live.on_call.answer(question, "Approve", note="looked at it")
@@ -65,8 +79,8 @@ def test_a_person_answers_in_airflow_and_the_corrections_flow(live: Live, tight:
     flowed = "select 1 from ops.outbox where (target, state) = ('erp', 'applied')"
     eventually(lambda: live.one(flowed), "what was held reaches the ERP", 300)
 
-    # Cleared, twice, the decision stands and nothing is asked.
-    for task_id in ("ask", "find"):
+    # Each task cleared twice, the decision stands and nothing is asked.
+    for task_id in ("ask", "find", "find", "ask"):
         live.on_call.clear("release_held", run, task_id, downstream=True)
         assert live.on_call.wait_for_run("release_held", run, 300) == "success"
     assert live.on_call.questions("release_held") == []

@@ -49,7 +49,7 @@ def test_a_batch_beyond_a_bound_is_held_whole(
         "select subject, detail, next_step, state from ops.exceptions where rule = 'breaker'"
     ).fetchall()
     assert (subject, state) == ("breaker 1", "open")
-    assert "Largest: SKU-0001 at DC1 10 → 13; SKU-0002 at DC1 10 → 13; SKU-0003 at DC1 10 → 13." in detail
+    assert "Largest: SKU-0001 at DC1: 10 → 13; SKU-0002 at DC1: 10 → 13; SKU-0003 at DC1: 10 → 13." in detail
     assert "syncline outbox breakers release 1" in step
 
 

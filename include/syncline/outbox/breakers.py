@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]  # of release.CANDIDATES: target, item, location, wanted, shown, delta, unit_value
 LARGEST = 3
+LARGEST_WORD = "Largest: "  # begins the last sentence of a detail
+UNITS = {"keys": "keys", "units": "units", "value": "in the currency's minor unit"}
 NEXT_STEP = (
     "Compare the three keys with their feed. Then answer the question of the DAG release_held in Airflow, or: "
     "syncline outbox breakers release {trip} (or deny {trip}) --by NAME --note WHY."
@@ -47,7 +49,7 @@ def trip_breakers(
         bounds = breakers.get(target, Breakers())
 
         def trip(rule: str, of: list[Row], size: Callable[[Row], int], target: str = target, **found: Any) -> Trip:
-            found["detail"] = f"{found['detail']} Largest: {_largest(of, size)}."
+            found["detail"] = f"{found['detail']} {LARGEST_WORD}{_largest(of, size)}."
             opened = open_trip(conn, rule, target=target, batch_id=batch_id, at=at, **found)
             open_exception(
                 conn, RULE, opened.subject, detail=f"{opened.detail} Held: {opened.scope}.",
@@ -159,8 +161,8 @@ def _too_much(conn: psycopg.Connection, target: str, rows: list[Row], bounds: Br
                 "measured": measured,
                 "bound": bound,
                 "size": size,
-                "detail": f"{len(rows)} keys of {target} would change at once, by {units} units worth {value} minor "
-                f"units of currency: more {rule} than {bound}.",
+                "detail": f"{len(rows)} keys of {target} would change at once, by {units} units worth {value} "
+                f"{UNITS['value']}. Allowed: {bound} {UNITS[rule]}.",
             }
     return None
 
@@ -191,4 +193,4 @@ def _value(row: Row) -> int:
 
 def _largest(rows: list[Row], size: Callable[[Row], int]) -> str:
     first = sorted(rows, key=lambda row: (-size(row), row["item"], row["location"]))[:LARGEST]
-    return "; ".join(f"{row['item']} at {row['location']} {row['shown']} → {row['wanted']}" for row in first)
+    return "; ".join(f"{row['item']} at {row['location']}: {row['shown']} → {row['wanted']}" for row in first)
