@@ -22,6 +22,7 @@
     ('measure', 'text'),
     ('key_lot', 'text'),
     ('cut_at', 'timestamptz'),
+    ('closed_to', 'timestamptz'),
     ('movements', 'integer'),
     ('total', 'bigint'),
     ('ledger_total', 'bigint'),

@@ -54,6 +54,46 @@ def history(seed: int, facts: int) -> dict[str, Any]:
     return {"name": f"history-{seed}", "doc": f"Generated; theme {theme}.", "network": network, "facts": told}
 
 
+def day_reports(seed: int, facts: int) -> dict[str, Any]:
+    """The busy stock of one cell, and a secondary partner whose reports say their day only: each overlaps all of it."""
+    chance = random.Random(seed)
+    skew = chance.choice([0, 60, 300])
+    rule = {"measure": "on_hand", "location": "*"}
+    network = {
+        "locations": {"HUB": {"timezone": "UTC"}},
+        "items": {"A": {"base_uom": "EA", "item_class": "A"}},
+        "sources": {
+            "wms": {"system": "wms", "feed": "api", "clock_skew_s": 2},
+            "tpl": {"system": "3pl", "feed": "edi", "clock_skew_s": skew},
+        },
+        "ownership": [
+            {**rule, "source": "wms", "role": "primary", "grain": "item"},
+            {**rule, "source": "tpl", "role": "secondary"},
+        ],
+    }
+    told: list[dict[str, Any]] = []
+    stock, instant = 20, DAY + timedelta(hours=10)
+    for index in range(facts):
+        kind = chance.choices(["movement", "count", "report"], weights=[12, 3, 2])[0] if index else "count"
+        moved = chance.choice([-4, -3, -2, -1, 1, 2, 3, 5])
+        stock += moved if kind == "movement" else 0
+        delay = chance.choices([1, 20, 90, 400], weights=[6, 6, 3, 3])[0]
+        fact = {
+            "id": f"f{index + 1}", "source": "wms", "kind": "balance", "item": "A", "location": "HUB",
+            "measure": "on_hand", "quantity": stock, "uom": "EA",
+            "recorded": instant.strftime("%Y-%m-%dT%H:%M:%S.250Z"),
+            "received_at": (instant + timedelta(seconds=delay)).isoformat(),
+        }  # fmt: skip
+        if kind == "movement":
+            fact |= {"kind": "movement", "quantity": moved, "sequence": index}
+        elif kind == "report":
+            quantity = stock + chance.choice([0, -3, 2, 7, 40])
+            fact |= {"source": "tpl", "quantity": quantity, "recorded": instant.strftime("%Y-%m-%d")}
+        told.append(fact)
+        instant += timedelta(seconds=chance.choice([5, 30, 60, 200, 900]))
+    return {"name": f"day-reports-{seed}", "doc": "Generated.", "network": network, "facts": told}
+
+
 def _network(chance: random.Random, theme: str) -> dict[str, Any]:
     sources = {
         "wms": {"system": "wms", "feed": "api", "clock_skew_s": chance.choice([0, 0, 60])},

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from tests.oracle.generator import history
+from tests.oracle.generator import day_reports, history
 from tests.oracle.test_warehouse_agrees import scenarios
 
 from syncline.resolve import rebuild
@@ -22,11 +23,15 @@ HISTORIES = 50
 FACTS = 30
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("generated", "seed"), [(history, 1), (history, 2), (day_reports, 3)])
 def test_a_batch_from_a_checkpoint_is_a_batch_from_the_beginning(
-    seed: int, warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str], tmp_path: Path
+    generated: Callable[[int, int], dict[str, Any]],
+    seed: int,
+    warehouse: psycopg.Connection,
+    warehouse_dsn: Callable[[str], str],
+    tmp_path: Path,
 ) -> None:
-    cases = [history(1000 * seed + number, FACTS) for number in range(HISTORIES)]
+    cases = [generated(1000 * seed + number, FACTS) for number in range(HISTORIES)]
     for case in cases:
         case["facts"].sort(key=lambda fact: (fact["received_at"], fact["id"]))
     run_scenarios(warehouse, warehouse_dsn("owner"), scenarios(cases), Options(batches=10, checkpoint_facts=1))

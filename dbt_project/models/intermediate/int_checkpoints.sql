@@ -7,8 +7,9 @@
     pre_hook='{{ hash_joins() }}',
 ) }}
 
--- Where the next batches may begin (ADR 0011): an instant of a cell that no fact, line or event reaches across, so that
--- everything before it is provably before everything after it; with all that what comes later needs of what was before.
+-- Where the next batches may begin (ADR 0011): an instant of a cell that nothing that moves its numbers reaches across,
+-- alone or with its line or event, so that everything before it is provably before everything after it; with all that
+-- what comes later needs of what was before.
 -- Only cells of one grain, under rules that never changed, whose sequence nobody contradicts, and that have a balance.
 
 with steady_roles as (
@@ -33,15 +34,31 @@ cells as (
     and bool_and(t.sequence is null or t.source = coalesce(a.sequence_source, t.source))
 ),
 
+-- A balance that is not applied moves no number: it has its verdict from what it reaches, and keeps it as long as
+-- nothing new comes into its window. Others may be cut from it, once it has begun. A report that only says its day would
+-- keep the whole day open otherwise.
+tellings as (
+  select
+    t.item, t.location, t.measure, t.fact_id, t.source, t.line_key, t.event_key, t.window_from, t.window_to,
+    case
+      when t.kind = 'balance' and t.role_rank <= 2 and t.sequence is null and s.is_applied is not true
+        then t.rec_from + interval '1 microsecond'
+      else t.window_to
+    end as bars_to
+  from {{ ref('int_tellings') }} as t
+  inner join cells as c on t.item = c.item and t.location = c.location and t.measure = c.measure
+  left join {{ ref('int_statements') }} as s on t.fact_id = s.fact_id
+  where t.is_in_scope
+),
+
 -- A fact reaches as far as everything that is judged together with it.
 reaches as (
   select
     t.item, t.location, t.measure, t.fact_id,
     least(min(t.window_from) over line, min(t.window_from) over event) as opens_at,
+    greatest(max(t.bars_to) over line, max(t.bars_to) over event) as bars_to,
     greatest(max(t.window_to) over line, max(t.window_to) over event) as closes_at
-  from {{ ref('int_tellings') }} as t
-  inner join cells as c on t.item = c.item and t.location = c.location and t.measure = c.measure
-  where t.is_in_scope
+  from tellings as t
   window
     line as (partition by t.item, t.location, t.measure, t.source, t.line_key),
     event as (partition by t.item, t.location, t.measure, t.event_key)
@@ -51,23 +68,28 @@ swept as (
   select
     r.*,
     count(*) over (partition by r.item, r.location, r.measure order by r.opens_at desc, r.fact_id desc) as facts_after,
-    max(r.closes_at) over (
-      partition by r.item, r.location, r.measure order by r.opens_at asc, r.fact_id asc
-      rows between unbounded preceding and 1 preceding
-    ) as closed_before
+    max(r.bars_to) over before as barred_to,
+    max(r.closes_at) over before as closed_to
   from reaches as r
+  window before as (
+    partition by r.item, r.location, r.measure order by r.opens_at asc, r.fact_id asc
+    rows between unbounded preceding and 1 preceding
+  )
 ),
 
+-- `closed_to`: what comes later may not begin before this, or it reaches into what is judged.
 cuts as (
-  select item, location, measure, max(opens_at) as cut_at
-  from swept
-  where closed_before <= opens_at and facts_after >= {{ checkpoint_facts() }}
-  group by item, location, measure
+  select distinct on (w.item, w.location, w.measure)
+    w.item, w.location, w.measure, w.opens_at as cut_at, greatest(w.opens_at, w.closed_to, a.closed_to) as closed_to
+  from swept as w
+  left join {{ ref('int_anchors') }} as a on w.item = a.item and w.location = a.location and w.measure = a.measure
+  where w.barred_to <= w.opens_at and w.facts_after >= {{ checkpoint_facts() }}
+  order by w.item asc, w.location asc, w.measure asc, w.opens_at desc, w.fact_id asc
 ),
 
 -- The balance that stands in for all before it must be the last in every respect.
 last_applied as (
-  select distinct on (c.item, c.location, c.measure) c.cut_at, s.*
+  select distinct on (c.item, c.location, c.measure) c.cut_at, c.closed_to, s.*
   from cuts as c
   inner join {{ ref('int_statements') }} as s
     on c.item = s.item and c.location = s.location and c.measure = s.measure and c.cut_at > s.rec_from
@@ -140,7 +162,7 @@ slack as (
 )
 
 select
-  l.item, l.location, l.measure, l.key_lot, l.cut_at,
+  l.item, l.location, l.measure, l.key_lot, l.cut_at, l.closed_to,
   coalesce(a.movements, 0) + coalesce(m.movements, 0) as movements,
   (coalesce(a.total, 0) + coalesce(m.total, 0))::bigint as total,
   (coalesce(a.ledger_total, 0) + coalesce(b.total, 0))::bigint as ledger_total,

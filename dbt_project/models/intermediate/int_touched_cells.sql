@@ -104,7 +104,7 @@ begun as (
     select p.cut_at
     from {{ checkpoints }} as p
     where p.item = c.item and p.location = c.location and p.measure = c.measure
-      and p.cut_at <= c.opens_at and p.received_to < c.received_at
+      and p.closed_to <= c.opens_at and p.received_to < c.received_at
       and ((f.sequences ->> p.sequence_source)::bigint <= p.sequence_max) is not true
     order by p.cut_at desc
     limit 1
