@@ -16,10 +16,18 @@ from tests.live.installation import Live
 from tests.live.on_call import OnCall
 from tests.live.wire import Wires
 
+from syncline.errors import Interrupted
 from syncline.runtime import partners, processes
 from syncline.runtime.installation import prepare
 from syncline.runtime.world import running
 from syncline.warehouse.connect import connect_dsn
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    """Ctrl-C ends the whole run: the supervisor makes an exception of it, which would fail one test and go on."""
+    if call.excinfo is not None and call.excinfo.errisinstance(Interrupted):
+        pytest.exit("interrupted", returncode=pytest.ExitCode.INTERRUPTED)
 
 
 @pytest.fixture(scope="session")
