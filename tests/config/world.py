@@ -153,8 +153,8 @@ class World:
 
     def _crosswalk(self, table: str, ref: str, refs: tuple[str, ...], name: str, names: list[str]) -> None:
         pick, rows = self.chance, self.rows[table]
-        what = pick.choice(["add", "add", "remove", "name", "span", "split"])
-        row = pick.choice(rows)
+        what = pick.choice(["add", "add", "remove", "name", "span", "split"]) if rows else "add"
+        row = pick.choice(rows or [{}])
         if what == "add":
             span = sorted(pick.sample(range(len(INSTANTS)), 2)) if pick.random() < 0.6 else [0, 0]
             rows.append(
@@ -184,7 +184,7 @@ class World:
 
     def edit_statuses(self) -> None:
         pick, rows = self.chance, self.rows["status_crosswalk"]
-        if pick.random() < 0.4:
+        if rows and pick.random() < 0.4:
             rows.remove(pick.choice(rows))
         else:
             measure = pick.choice(["on_hand", "on_hand", "allocated", "damaged", "available"])
@@ -194,7 +194,8 @@ class World:
 
     def edit_factors(self) -> None:
         pick, rows = self.chance, self.rows["unit_factors"]
-        what, row = pick.choice(["factor", "split", "remove", "add", "span"]), pick.choice(rows)
+        what = pick.choice(["factor", "split", "remove", "add", "span"]) if rows else "add"
+        row = pick.choice(rows or [{}])
         factor = {"factor_num": pick.choice([1, 3, 4, 6, 12, 24]), "factor_den": pick.choice([1, 1, 1, 3])}
         if what == "factor":
             row.update(factor)
@@ -236,7 +237,8 @@ class World:
 
     def edit_ownership(self) -> None:
         pick, rows = self.chance, self.rows["ownership_rules"]
-        what, row = pick.choice(["add", "add", "add", "remove", "change", "change", "span"]), pick.choice(rows)
+        what = pick.choice(["add", "add", "add", "remove", "change", "change", "span"]) if rows else "add"
+        row = pick.choice(rows or [{}])
         if what == "add":
             span = sorted(pick.sample(range(len(INSTANTS)), 2)) if pick.random() < 0.5 else [0, 0]
             rows.append(
