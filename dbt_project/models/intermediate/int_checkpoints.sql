@@ -77,28 +77,35 @@ swept as (
   )
 ),
 
--- `closed_to`: what comes later may not begin before this, or it reaches into what is judged.
+-- Of the instants that serve, the last one with 1, 4, 16, ... times the least number of facts after it: a report of a
+-- while ago finds one shortly before that while. `closed_to`: what comes later may not begin before this, or it reaches
+-- into what is judged.
+spaced as (
+  select item, location, measure, fact_id, opens_at, closed_to, floor(log(4, facts_after::numeric / {{ checkpoint_facts() }})) as steps
+  from swept
+  where barred_to <= opens_at and facts_after >= {{ checkpoint_facts() }}
+),
+
 cuts as (
-  select distinct on (w.item, w.location, w.measure)
+  select distinct on (w.item, w.location, w.measure, w.steps)
     w.item, w.location, w.measure, w.opens_at as cut_at, greatest(w.opens_at, w.closed_to, a.closed_to) as closed_to
-  from swept as w
+  from spaced as w
   left join {{ ref('int_anchors') }} as a on w.item = a.item and w.location = a.location and w.measure = a.measure
-  where w.barred_to <= w.opens_at and w.facts_after >= {{ checkpoint_facts() }}
-  order by w.item asc, w.location asc, w.measure asc, w.opens_at desc, w.fact_id asc
+  order by w.item asc, w.location asc, w.measure asc, w.steps asc, w.opens_at desc, w.fact_id asc
 ),
 
 -- The balance that stands in for all before it must be the last in every respect.
 last_applied as (
-  select distinct on (c.item, c.location, c.measure) c.cut_at, c.closed_to, s.*
+  select distinct on (c.item, c.location, c.measure, c.cut_at) c.cut_at, c.closed_to, s.*
   from cuts as c
   inner join {{ ref('int_statements') }} as s
     on c.item = s.item and c.location = s.location and c.measure = s.measure and c.cut_at > s.rec_from
   where s.is_applied
-  order by c.item asc, c.location asc, c.measure asc, s.ordinal desc
+  order by c.item asc, c.location asc, c.measure asc, c.cut_at asc, s.ordinal desc
 ),
 
 unlike as (
-  select distinct l.fact_id
+  select distinct l.fact_id, l.cut_at
   from last_applied as l
   inner join {{ ref('int_statements') }} as s
     on l.item = s.item and l.location = s.location and l.measure = s.measure and l.cut_at > s.rec_from
@@ -108,31 +115,36 @@ unlike as (
 
 heard as (
   select
-    c.item, c.location, c.measure,
+    c.item, c.location, c.measure, c.cut_at,
     max(t.received_at) as received_to,
     max(t.source) filter (where t.sequence is not null) as sequence_source,
     max(t.sequence) as sequence_max
   from cuts as c
   inner join {{ ref('int_tellings') }} as t
     on c.item = t.item and c.location = t.location and c.measure = t.measure and c.cut_at > t.rec_from and t.is_in_scope
-  group by c.item, c.location, c.measure
+  group by c.item, c.location, c.measure, c.cut_at
 ),
 
 moved as (
-  select c.item, c.location, c.measure, count(*)::integer as movements, sum(m.delta)::bigint as total
+  select c.item, c.location, c.measure, c.cut_at, count(*)::integer as movements, sum(m.delta)::bigint as total
   from cuts as c
   inner join {{ ref('int_movements') }} as m
     on c.item = m.item and c.location = m.location and c.measure = m.measure and c.cut_at > m.rec_from
-  group by c.item, c.location, c.measure
+  group by c.item, c.location, c.measure, c.cut_at
 ),
 
 booked as (
-  select c.item, c.location, c.measure, sum(l.quantity)::bigint as total
+  select c.item, c.location, c.measure, c.cut_at, sum(l.quantity)::bigint as total
   from cuts as c
   inner join {{ ref('int_touched_cells') }} as t on c.item = t.item and c.location = t.location and c.measure = t.measure
   cross join lateral {{ since('ledger', 'booked_from', 't') }} as l
   where c.cut_at > l.booked_from
-  group by c.item, c.location, c.measure
+  group by c.item, c.location, c.measure, c.cut_at
+),
+
+standing as (
+  select distinct fact_id
+  from last_applied
 ),
 
 placed as (
@@ -140,7 +152,7 @@ placed as (
     l.fact_id,
     array_agg(distinct p.total order by p.total) as position_totals,
     bool_or(p.is_capped) as is_capped
-  from last_applied as l
+  from standing as l
   inner join {{ ref('int_positions') }} as p on l.fact_id = p.statement
   group by l.fact_id
 ),
@@ -148,7 +160,7 @@ placed as (
 -- As canonical.balances takes its bounds, from what was applied up to here.
 slack as (
   select
-    l.fact_id,
+    l.fact_id, l.cut_at,
     min(r.report - case when p.is_capped then p.total_in + p.open_up else p.total end)::bigint as slack_lo,
     max(r.report - case when p.is_capped then p.total_in + p.open_down else p.total end)::bigint as slack_hi
   from last_applied as l
@@ -158,7 +170,7 @@ slack as (
   inner join {{ ref('int_positions') }} as p on s.fact_id = p.statement
   cross join lateral unnest(s.quantities) as r (report)
   where not l.is_anchor
-  group by l.fact_id
+  group by l.fact_id, l.cut_at
 )
 
 select
@@ -190,11 +202,11 @@ select
   case when l.is_anchor then a.slack_lo else s.slack_lo end as slack_lo,
   case when l.is_anchor then a.slack_hi else s.slack_hi end as slack_hi
 from last_applied as l
-inner join heard as h on l.item = h.item and l.location = h.location and l.measure = h.measure
+inner join heard as h on l.item = h.item and l.location = h.location and l.measure = h.measure and l.cut_at = h.cut_at
 inner join placed as p on l.fact_id = p.fact_id
 inner join {{ ref('int_comparisons') }} as k on l.fact_id = k.fact_id
-left join slack as s on l.fact_id = s.fact_id
-left join moved as m on l.item = m.item and l.location = m.location and l.measure = m.measure
-left join booked as b on l.item = b.item and l.location = b.location and l.measure = b.measure
+left join slack as s on l.fact_id = s.fact_id and l.cut_at = s.cut_at
+left join moved as m on l.item = m.item and l.location = m.location and l.measure = m.measure and l.cut_at = m.cut_at
+left join booked as b on l.item = b.item and l.location = b.location and l.measure = b.measure and l.cut_at = b.cut_at
 left join {{ ref('int_anchors') }} as a on l.item = a.item and l.location = a.location and l.measure = a.measure
-where not exists (select from unlike as u where u.fact_id = l.fact_id)
+where not exists (select from unlike as u where u.fact_id = l.fact_id and u.cut_at = l.cut_at)
