@@ -1,6 +1,7 @@
 {#-
   Incremental strategies that write only what differs. dbt's Postgres merge rewrites every matched row, changed
-  or not: bloat, and false changes for whoever compares.
+  or not: bloat, and false changes for whoever compares. An `on conflict ... where` would leave the row, but lock it,
+  which writes its page all the same: equal rows are left out before, by the index (`offset 0`: never by a whole scan).
 -#}
 {% macro upsert_changed(target, source, unique_key, columns, untracked) -%}
   {%- set keys = [unique_key] if unique_key is string else unique_key -%}
@@ -8,12 +9,18 @@
   {%- set updated = columns | reject('in', keys) | list -%}
   {{ index_joins() }};
   insert into {{ target }} as t ({{ columns | join(', ') }})
-  select {{ columns | join(', ') }} from {{ source }}
+  select {{ columns | join(', ') }} from {{ source }} as s
+  where not exists (
+    select from {{ target }} as o
+    where {% for key in keys %}o.{{ key }} = s.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+      {%- if tracked %}
+      and ({% for column in tracked %}o.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+        is not distinct from ({% for column in tracked %}s.{{ column }}{{ ', ' if not loop.last }}{% endfor %}){% endif %}
+    offset 0
+  )
   on conflict ({{ keys | join(', ') }}) do
   {%- if tracked %} update set
     {% for column in updated %}{{ column }} = excluded.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
-  where ({% for column in tracked %}t.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
-    is distinct from ({% for column in tracked %}excluded.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
   {%- else %} nothing{% endif %}
 {%- endmacro %}
 

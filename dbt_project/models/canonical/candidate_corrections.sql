@@ -78,27 +78,48 @@ rules as (
   order by k.target asc, k.item asc, k.location asc, r.location = '*' asc, r.item_class = '*' asc
 ),
 
--- Orders a channel took and the owner has not told yet: neither by the event itself, nor by a statement of what is
--- allocated that its source had posted after the order. Their stock is spoken for.
-in_flight as (
-  select c.target, c.item, c.location, sum(-c.delta)::bigint as units
+-- What the owner said last of what is allocated speaks for every order that its source had posted before: most end here.
+allocations as (
+  select b.item, b.location, b.base_fact as fact_id, b.base_from
+  from {{ ref('balances') }} as b
+  inner join stock as s on b.item = s.item and b.location = s.location
+  where b.measure = 'allocated' and b.base_fact is not null
+),
+
+spoken_for as (
+  select a.item, a.location, max(a.base_from - make_interval(secs => src.clock_skew_s + src.lag_s)) as spoken_to
+  from allocations as a
+  cross join lateral {{ found(ref('stg_facts'), ['fact_id'], 'a') }} as f
+  inner join {{ source('ops', 'current_sources') }} as src on f.source = src.source
+  group by a.item, a.location
+),
+
+later_orders as (
+  select
+    c.target, c.item, c.location, c.delta, c.event_key, c.changed_at,
+    'allocated' as measure, 'balance' as kind, 'applied' as disposition
   from {{ source('ops', 'target_changes') }} as c
   inner join stock as s on c.item = s.item and c.location = s.location
-  where c.kind = 'order'
-    and not exists (
-      select from {{ ref('stg_facts') }} as f
-      inner join {{ ref('int_dispositions') }} as d on f.fact_id = d.fact_id
-      where f.event_key = c.event_key and f.location = c.location and f.measure = 'allocated'
-        and d.disposition in ('applied', 'absorbed', 'duplicate')
-    )
-    and not exists (
-      select from {{ ref('int_dispositions') }} as d
-      inner join {{ ref('stg_facts') }} as f on d.fact_id = f.fact_id
-      inner join {{ source('ops', 'current_sources') }} as src on f.source = src.source
-      where d.item = c.item and d.location = c.location and d.measure = 'allocated'
-        and d.disposition = 'applied' and d.kind = 'balance'
-        and f.said_from - make_interval(secs => src.clock_skew_s + src.lag_s) >= c.changed_at
-    )
+  left join spoken_for as p on c.item = p.item and c.location = p.location
+  where c.kind = 'order' and c.changed_at > coalesce(p.spoken_to, '-infinity')
+),
+
+-- Orders a channel took and the owner has not told yet: neither by the event itself, nor by a statement of what is
+-- allocated that its source had posted after the order. Their stock is spoken for. History is looked up by index.
+in_flight as (
+  select c.target, c.item, c.location, sum(-c.delta)::bigint as units
+  from later_orders as c
+  where not exists (
+    select from {{ found(ref('stg_facts'), ['event_key', 'location', 'measure'], 'c') }} as f
+    cross join lateral {{ found(ref('int_dispositions'), ['fact_id'], 'f') }} as d
+    where d.disposition in ('applied', 'absorbed', 'duplicate')
+  )
+  and not exists (
+    select from {{ found(ref('int_dispositions'), ['item', 'location', 'measure', 'kind', 'disposition'], 'c') }} as d
+    cross join lateral {{ found(ref('stg_facts'), ['fact_id'], 'd') }} as f
+    inner join {{ source('ops', 'current_sources') }} as src on f.source = src.source
+    where f.said_from - make_interval(secs => src.clock_skew_s + src.lag_s) >= c.changed_at
+  )
   group by c.target, c.item, c.location
 ),
 
