@@ -94,7 +94,8 @@ spoken_for as (
   group by a.item, a.location
 ),
 
-later_orders as (
+-- Materialized: what follows is asked of these few, not of all orders.
+later_orders as materialized (
   select
     c.target, c.item, c.location, c.delta, c.event_key, c.changed_at,
     'allocated' as measure, 'balance' as kind, 'applied' as disposition
