@@ -47,7 +47,7 @@ class Load:
     minutes: float = 20.0
     rate: float = 500.0
     speed: float = 60.0
-    planned_per_event: float = 1.7
+    planned_per_event: float = 1.5
     lead_s: float = 60.0
     seed: int = 7
     faults: str = "default,date_only=0"

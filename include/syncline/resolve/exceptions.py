@@ -6,8 +6,8 @@ from datetime import datetime
 
 import psycopg
 
-# The causes that stand now, for the cells of the batch; history is looked up by index. A subject names what a person must look at: a key, or what
-# could not be mapped. Quarantine is looked up by its index: it is small, or somebody is already at work on it.
+# The causes that stand now, for the cells of the batch; history is looked up by index. A subject names what a person
+# must look at: a key, or what could not be mapped. Quarantine is small, or somebody is already at work on it.
 _CAUSES = """
 create temporary table causes on commit drop as
 select 'conflict' as rule, concat_ws('/', d.item, d.location, d.measure) as subject,
