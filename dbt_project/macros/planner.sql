@@ -1,8 +1,8 @@
 {#-
-  Pre-hook of models that read only working tables of the batch, or, in a rebuild, everything: their joins are hashed.
-  The planner knows next to nothing of a CTE's rows, expects one, and joins in loops that are quadratic in a batch: minutes
-  where a hash takes a third of a second, and by sorting wide rows. What needs an index on a table that grows with history asks it in a lateral
-  join, and that stays a loop.
+  Pre-hook of models that read only working tables of the batch, or, in a rebuild, everything: their joins are hashed
+  (ADR 0012). The planner expects one row of a CTE: it joins in loops that are quadratic in a batch, minutes where a hash
+  takes a third of a second, or sorts wide rows to merge them. What needs the index of a table that grows with history
+  asks it in a lateral join, and that stays a loop.
 -#}
 {% macro hash_joins(only_rebuild=false) -%}
   {% if is_rebuild() or not only_rebuild -%}
