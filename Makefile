@@ -14,7 +14,7 @@ READY := $(STATE)/.ready
 DATABASE := $(wildcard include/syncline/warehouse/migrations/sql/*.sql include/syncline/warehouse/migrations/versions/*.py)
 SEEDS := $(wildcard dbt_project/seeds/*.csv)
 
-.PHONY: help setup demo up down test test-deep chaos lint format lock clean
+.PHONY: help setup demo up down test test-deep chaos bench soak lint format lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
