@@ -39,7 +39,7 @@ test-deep: $(INSTALLED) ## Long property tests: 200 random edits of the configur
 chaos: $(INSTALLED) ## Kill, clear, hold, hang and cut off a running installation; prints its progress
 	@$(BIN)/python -m pytest -v -s -m live tests/live
 
-bench: $(INSTALLED) ## Measure everything and write docs/reference/performance.md (about 40 minutes on 2 cores; ARGS="--size small": 2)
+bench: $(INSTALLED) ## Measure everything and write docs/reference/performance.md (42 minutes on 2 cores; ARGS="--size small": 2)
 	@$(BIN)/python -m bench $(ARGS)
 
 soak: $(INSTALLED) ## 20 minutes at 500 events/s through real Airflow, with verdicts (ARGS="--minutes 2 --rate 100")
