@@ -14,7 +14,7 @@ READY := $(STATE)/.ready
 DATABASE := $(wildcard include/syncline/warehouse/migrations/sql/*.sql include/syncline/warehouse/migrations/versions/*.py)
 SEEDS := $(wildcard dbt_project/seeds/*.csv)
 
-.PHONY: help setup demo up down test test-deep chaos bench soak lint format lock clean
+.PHONY: help setup demo up down test test-deep mutate chaos bench soak lint format lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,8 +33,11 @@ down: $(INSTALLED) ## Stop everything that runs here, also what a killed run lef
 test: $(INSTALLED) ## All tests, on a Postgres, an Airflow and partners of their own
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-deep: $(INSTALLED) ## Long property tests: 200 random edits of the configuration
-	@$(BIN)/python -m pytest -m deep
+test-deep: $(INSTALLED) ## Long property tests: 10,000 cases against the oracle, 200 random edits of the configuration
+	@$(BIN)/python -m pytest -m deep $(ARGS)
+
+mutate: $(INSTALLED) ## Break each rule of the resolution in turn and show which test sees it (ARGS="--only lag")
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 chaos: $(INSTALLED) ## Kill, clear, hold, hang and cut off a running installation; prints its progress
 	@$(BIN)/python -m pytest -v -s -m live tests/live

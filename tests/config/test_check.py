@@ -39,6 +39,7 @@ ALLOWED: list[tuple[dict[str, str], dict[str, str]]] = [
     ({"source": "wms", "location": "DC*"}, {"source": "tpl", "location": "H*"}),
     ({"source": "wms", "location": "DC*"}, {"source": "tpl", "location": "DC1"}),
     ({"source": "wms", "location": "C*"}, {"source": "tpl", "location": "*I", "role": "secondary"}),
+    ({"source": "wms"}, {"source": "shop"}),  # a channel's rule says nothing
     ({"source": "wms", "location": "C*"}, {"source": "tpl", "location": "*I", "item_class": "fast"}),
     ({"source": "wms", "item_class": "slow"}, {"source": "tpl", "item_class": "fast"}),
     ({"source": "wms", "location": "C*"}, {"source": "tpl", "location": "*I", "measure": "allocated"}),

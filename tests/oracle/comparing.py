@@ -25,10 +25,15 @@ def differences(outcome: Outcome, wanted: Answer) -> list[str]:
     """Lines of a diff, empty when the warehouse says what the oracle says."""
     return [
         *_by_name("disposition", {k: v["disposition"] for k, v in outcome.dispositions.items()}, wanted.dispositions),
+        *_by_name("reason", _reasons(outcome, wanted), dict(wanted.reasons)),
         *_by_name("verdict", {k: (v["verdict"], v["variances"]) for k, v in outcome.verdicts.items()}, wanted.verdicts),
         *_by_name("balance", _keyed(outcome.balances), _keyed(wanted.balances)),
         *_by_name("ledger", _booked(outcome.ledger), _booked(wanted.ledger)),
     ]
+
+
+def _reasons(outcome: Outcome, wanted: Answer) -> dict[str, str | None]:
+    return {name: outcome.dispositions.get(name, {}).get("reason") for name in wanted.reasons}
 
 
 def _by_name(what: str, got: dict[Any, Any], wanted: dict[Any, Any]) -> list[str]:

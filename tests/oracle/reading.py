@@ -18,6 +18,7 @@ SECOND = 1_000_000
 FOREVER = 10**18
 WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|[+-]\d\d:\d\d)?")
 PRIMARY, APPLYING, SECONDARY, OBSERVER = 4, 3, 2, 1
+MEASURES = {"on_hand", "allocated", "damaged", "quarantined", "in_transit", "consigned", "available"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,10 @@ class Network:
         self.items = network["items"]
         self.locations = network["locations"]
         self.sources = network["sources"]
-        self.rules = network.get("ownership") or []
+        # A channel is an observer of stock whatever a rule says: its rules say nothing.
+        self.rules = [
+            rule for rule in network.get("ownership") or [] if self.sources[rule["source"]].get("system") != "shop"
+        ]
 
     def _span(self, rule: dict[str, Any]) -> tuple[int, int]:
         ends = [rule.get(name) for name in ("valid_from", "valid_to")]
@@ -138,8 +142,6 @@ class Network:
         return found
 
     def role_at(self, measure: str, location: str, item_class: str, source: str, at: int) -> int:
-        if self.sources[source].get("system") == "shop":
-            return OBSERVER
         active = self._active(measure, location, item_class, at)
         primary_level = max((level for level, rule in active if rule["role"] == "primary"), default=None)
         if any(lv == primary_level and r["role"] == "primary" and r["source"] == source for lv, r in active):
@@ -163,7 +165,7 @@ class Network:
         roles = [self.role_at(*cell, source, moment) for moment in moments]
         return min(roles) if kind == "balance" else max(roles)
 
-    def amounts(self, item: str, uom: str, quantity: int, location: str, span: tuple[int, int]) -> list[Fraction]:
+    def amounts(self, item: str, uom: str, quantity: Fraction, location: str, span: tuple[int, int]) -> list[Fraction]:
         """The quantity in base units under each factor in force inside ``span``; empty when the unit is unknown."""
         known = self.items[item]
         factors = (known.get("units") or {}).get(uom)
@@ -179,7 +181,7 @@ class Network:
             for entry, start, end in zip(entries, starts, ends, strict=True)
             if start < span[1] and span[0] < end
         ]
-        return found or ([Fraction(quantity)] if uom == known.get("base_uom", "EA") else [])
+        return found or ([quantity] if uom == known.get("base_uom", "EA") else [])
 
 
 def _midnight(day: str | None, zone: ZoneInfo, otherwise: int) -> int:
@@ -201,6 +203,8 @@ def _read(network: Network, entry: dict[str, Any], receipts: list[int]) -> Fact 
     refusal = "test" if entry.get("test") else "quarantined"
     if item not in network.items or location not in network.locations or source not in network.sources:
         return refusal
+    if entry["measure"] not in MEASURES:
+        return refusal
     config = network.sources[source]
     zone = ZoneInfo(config.get("timezone") or network.locations[location]["timezone"])
     skew, lag = config.get("clock_skew_s", 0) * SECOND, config.get("lag_s", 0) * SECOND
@@ -216,7 +220,7 @@ def _read(network: Network, entry: dict[str, Any], receipts: list[int]) -> Fact 
         return refusal
     received = min(credible)
     start, end = said[0], max(said[0] + 1, min(said[1], received + skew))
-    amounts = network.amounts(item, entry["uom"], int(entry["quantity"]), location, (start, end))
+    amounts = network.amounts(item, entry["uom"], Fraction(str(entry["quantity"])), location, (start, end))
     if cancel and amounts:
         amounts = [Fraction(0)]
     if not amounts or any(amount.denominator != 1 for amount in amounts):

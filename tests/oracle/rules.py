@@ -6,7 +6,7 @@ product and knows no incremental step: all facts in, all answers out.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -15,6 +15,7 @@ from typing import Any
 from tests.oracle.reading import APPLYING, OBSERVER, PRIMARY, Fact, read_facts
 
 Position = frozenset[str]
+POSITIONS_MAX = 4096
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Answer:
     dispositions: dict[str, str] = field(default_factory=dict)
     verdicts: dict[str, tuple[str, list[int]]] = field(default_factory=dict)
     ledger: list[dict[str, Any]] = field(default_factory=list)
+    reasons: dict[str, str | None] = field(default_factory=dict)  # only those that the page names
+    rules: Counter[str] = field(default_factory=Counter)  # how often a rule decided something
 
 
 def order(fact: Fact) -> tuple[Any, ...]:
@@ -54,14 +57,14 @@ def grouped(facts: Iterable[Fact], by: Callable[[Fact], Hashable]) -> list[list[
     return list(groups.values())
 
 
-def answer(scenario: dict[str, Any]) -> Answer:
+def answer(scenario: dict[str, Any], cap: int = POSITIONS_MAX) -> Answer:
     """Every balance, disposition, verdict and ledger entry of a scenario (``network`` and ``facts``)."""
-    return _Case(read_facts(scenario)).answer()
+    return _Case(read_facts(scenario), cap).answer()
 
 
 class _Case:
-    def __init__(self, read: dict[str, Fact | str]) -> None:
-        self.out = Answer()
+    def __init__(self, read: dict[str, Fact | str], cap: int) -> None:
+        self.out, self.cap = Answer(), cap
         facts: list[Fact] = []
         for name, fact in read.items():
             if isinstance(fact, str):
@@ -91,11 +94,16 @@ class _Case:
         assert fact.id not in self.out.dispositions, fact.id
         self.out.dispositions[fact.id] = disposition
 
+    def _note(self, rule: str, holds: bool = True) -> None:
+        if holds:
+            self.out.rules[rule] += 1
+
     def _lines(self) -> None:
         for line in grouped(self._open(), lambda f: (f.source, f.line_key, f.location, f.measure, f.revision)):
             kept, *others = sorted(line, key=kept_order)
             for other in others:
                 self._set(other, "duplicate" if other.body == kept.body else "conflict")
+            self._note("§4 a line is told as two kinds", len({f.kind for f in line}) > 1)
 
     def _balance_revisions(self) -> None:
         self.other_stock: set[str] = set()
@@ -103,6 +111,10 @@ class _Case:
             line.sort(key=lambda f: f.revision)
             same = [f for f in line if f.stock == line[0].stock]
             self.other_stock |= {f.id for f in line if f not in same}
+            self._note("§4 a report is revised", len(same) > 1 and not same[-1].cancel)
+            self._note("§4 a report is cancelled", same[-1].cancel)
+            self._note("§4 a report is revised out of order", same[-1].received < same[0].received)
+            self._note("§4 a revised report names other stock", len(line) > len(same))
             for fact in same:
                 self.line_received[fact.id] = min(f.received for f in same)
                 if fact is not same[-1] or fact.cancel:
@@ -121,6 +133,8 @@ class _Case:
                 or (fact.kind == "movement" and fact.role < APPLYING)
             ):
                 self._set(fact, "not_owner")
+                if fact.role > OBSERVER and fact.measure != "available" and other_grain:
+                    self.out.reasons[fact.id] = "finer_than_grain" if fact.raw_lot else "coarser_than_grain"
             elif fact.id in self.other_stock:
                 self._set(fact, "conflict")
 
@@ -138,6 +152,11 @@ class _Case:
             for fact in kept:
                 if fact not in counted:
                     self._set(fact, "conflict")
+            self._note("§4 a revised movement names other stock", len(kept) > len(counted))
+            self._note("§4 a movement is revised", len(counted) > 1)
+            self._note("§4 a movement is revised out of order", counted[-1].received < counted[0].received)
+            self._note("§4 a movement is taken back", len(counted) > 1 and counted[-1].cancel)
+            self._note("§4 the better role is kept, heard later", min(event, key=kept_order).source != owner)
             told = 0
             for fact in counted:
                 stated = 0 if fact.cancel else fact.amounts[0]
@@ -145,6 +164,9 @@ class _Case:
             for tellings in grouped([f for f in event if f.source != owner], lambda f: f.source):
                 latest = min(tellings, key=lambda f: (-f.revision, kept_order(f)))
                 agrees = any(latest.body == fact.body for fact in counted)
+                self._note("§4 another source tells an event", agrees)
+                self._note("§4 another source contradicts an event", not agrees)
+                self._note("§4 another source has not heard of a revision", agrees and latest.body != counted[-1].body)
                 for fact in tellings:
                     self._set(fact, "duplicate" if agrees else "conflict")
 
@@ -156,6 +178,7 @@ class _Case:
             known = [f for f in kept if f.sequence is not None]
             if any(a.end <= b.start and a.sequence > b.sequence for a in known for b in known):  # type: ignore[operator]
                 lost |= {f.id for f in group}
+                self._note("§2 a sequence is contradicted")
         self.facts = [f.without_sequence() if f.id in lost else f for f in self.facts]
 
     def _key(self, key: tuple[str, str, str, str]) -> None:
@@ -164,7 +187,7 @@ class _Case:
         candidates = [f for f in mine if f.kind == "balance" and f.id not in self.out.dispositions]
         evidence = [f for f in mine if f.kind == "balance" and self.out.dispositions.get(f.id) == "not_owner"]
         applied = self._applied(candidates, mine)
-        _Key(self.out, key, moves, self.delta, candidates, evidence, applied).decide()
+        _Key(self.out, key, moves, self.delta, candidates, evidence, applied, self.cap).decide()
 
     def _applied(self, candidates: list[Fact], mine: list[Fact]) -> list[Fact]:
         applied = []
@@ -172,13 +195,21 @@ class _Case:
         for fact in candidates:
             known = [p for p in mine if p.role == PRIMARY and p.received <= fact.received and p.id != fact.id]
             is_stale = any(before(fact, p) for p in known)
-            if fact is first or fact.role == PRIMARY or all(before(p, fact) for p in known):
+            is_newer = all(before(p, fact) for p in known)
+            self._note("§4 the first received stands in", fact is first and fact.role != PRIMARY and not is_newer)
+            self._note("§4 a secondary is newer", fact is not first and fact.role != PRIMARY and is_newer)
+            if fact is first or fact.role == PRIMARY or is_newer:
                 applied.append(fact)
             elif is_stale:
                 self._set(fact, "stale")
         for fact in applied:
             self._set(fact, "applied")
         return sorted(applied, key=order)
+
+
+def _is_closed(chosen: Iterable[str], ordered: list[tuple[Fact, Fact]]) -> bool:
+    held = set(chosen)
+    return not any(b.id in held and a.id not in held for a, b in ordered)
 
 
 class _Key:
@@ -193,7 +224,9 @@ class _Key:
         candidates: list[Fact],
         evidence: list[Fact],
         applied: list[Fact],
+        cap: int,
     ) -> None:
+        self.cap = cap
         self.out, self.key, self.moves, self.delta, self.applied = out, key, moves, delta, applied
         self.candidates, self.statements = candidates, sorted([*candidates, *evidence], key=order)
         self.rank = {m.id: rank for rank, m in enumerate(moves)}
@@ -205,38 +238,47 @@ class _Key:
         must = {m.id for m in self.moves if before(m, s)}
         may = [m for m in self.moves if m.id not in must and not before(s, m)]
         subsets = (must | {m.id for m in c} for size in range(len(may) + 1) for c in combinations(may, size))
-        return [frozenset(chosen) for chosen in subsets if self._is_closed(chosen, s)]
-
-    def _is_closed(self, chosen: set[str], s: Fact) -> bool:
-        return not any(
-            b.id in chosen and a.id not in chosen and (not s.has_lag or a.source == b.source) and before(a, b)
-            for a in self.moves
-            for b in self.moves
-        )
+        ties = [(a, b) for a in self.moves for b in self.moves if before(a, b)]
+        # With a lag a source may know the later of two movements that other sources told.
+        asked = [(a, b) for a, b in ties if not s.has_lag or a.source == b.source]
+        found = [frozenset(chosen) for chosen in subsets if _is_closed(chosen, asked)]
+        self.out.rules["§5 a statement has several positions"] += len(found) > 1
+        self.out.rules["§5 closure bars a set"] += len(may) > 0 and len(found) < 2 ** len(may)
+        self.out.rules["§5 a lag frees a set"] += any(not _is_closed(p, ties) for p in found)
+        for m in self.moves:
+            is_apart = m.source != s.source and (m.end <= s.start or s.end <= m.start)
+            self.out.rules["§2 skew or lag leaves a pair unordered"] += is_apart and m in may
+            is_tied = m.source == s.source and m.start < s.end and s.start < m.end and m not in may
+            self.out.rules["§2 a sequence orders a pair"] += is_tied
+        return found
 
     def default(self, s: Fact) -> Position:
         """The least position that holds every movement it may hold of those not beginning after the statement ends."""
-        found = self.positions(s)
+        found = self.found[s.id]
         wanted = {m.id for m in self.moves if m.start < s.end}
         most = max(len(wanted & p) for p in found)
         return min((p for p in found if len(wanted & p) == most), key=len)
 
     def decide(self) -> None:
-        positions = {s.id: self.positions(s) for s in self.statements}
-        for names in positions.values():
-            assert names, "a statement without a position"
+        self.found = {s.id: self.positions(s) for s in self.statements}
+        self.capped = {name for name, found in self.found.items() if len(found) > self.cap}
+        self.out.rules["§5 there are too many positions"] += len(self.capped)
+        for found in self.found.values():
+            assert found, "a statement without a position"
         stand: dict[str, Position] = {}
         for s in self.statements:
-            verdict, variances, stand[s.id] = self._verdict(s, positions)
+            verdict, variances, stand[s.id] = self._verdict(s)
             self.out.verdicts[s.id] = (verdict, variances)
             if s in self.candidates and s.id not in self.out.dispositions:
                 self.out.dispositions[s.id] = "contradicted" if verdict == "discrepancy" else "confirmed"
+                is_decided = verdict == "discrepancy" or variances == [0]
+                self.out.reasons[s.id] = None if is_decided else "undecided"
         base = self._base()
         for m in self.moves:
             inside = base is not None and m.id in stand[base.id]
             self.out.dispositions[m.id] = "absorbed" if inside else "applied"
         if base is not None or self.moves:
-            self._balance(base, stand, positions)
+            self._balance(base, stand)
             self._book(base, stand)
 
     def _reference(self, s: Fact) -> Fact | None:
@@ -246,14 +288,17 @@ class _Key:
         reference = earlier[-1] if earlier else self.applied[0]
         return None if reference.id == s.id else reference
 
-    def _verdict(self, s: Fact, positions: dict[str, list[Position]]) -> tuple[str, list[int], Position]:
-        b = self._reference(s)
+    def _verdict(self, s: Fact) -> tuple[str, list[int], Position]:
+        positions, b = self.found, self._reference(s)
+        if s.id in self.capped or (b is not None and b.id in self.capped):
+            return "incomparable", [], self.default(s)
         variances: set[int] = set()
         matching: list[Position] = []
         if b is not None:
             for p in positions[s.id]:
                 for q in positions[b.id]:
                     if (before(b, s) and not q <= p) or (before(s, b) and not p <= q):
+                        self.out.rules[f"§6 {'Q inside P' if before(b, s) else 'P inside Q'} bars a pair"] += 1
                         continue
                     moved = self.total(p) - self.total(q)
                     found = {said - (stood + moved) for said in s.amounts for stood in b.amounts}
@@ -262,6 +307,16 @@ class _Key:
                         matching.append(p)
         stands = max(matching, key=lambda p: (len(p), self._descending(p))) if matching else self.default(s)
         verdict = "incomparable" if not variances else "match" if 0 in variances else "discrepancy"
+        self.out.rules["§5 k* is one of several that match"] += len(set(matching)) > 1
+        self.out.rules["§5 k* is the last of equally many"] += len({p for p in matching if len(p) == len(stands)}) > 1
+        self.out.rules["§5 no position matches"] += verdict == "discrepancy" and len(positions[s.id]) > 1
+        self.out.rules["§6 a match is decided"] += variances == {0}
+        self.out.rules["§6 a match is undecided"] += 0 in variances and len(variances) > 1
+        self.out.rules["§6 the hull holds 0, the set does not"] += verdict == "discrepancy" and min(
+            variances
+        ) < 0 < max(variances)
+        self.out.rules["§6 compared with the first applied, which is later"] += b is not None and order(s) < order(b)
+        self.out.rules["§1 several unit factors"] += len(s.amounts) > 1
         return verdict, sorted(variances), stands
 
     def _descending(self, position: Position) -> list[int]:
@@ -269,19 +324,33 @@ class _Key:
 
     def _base(self) -> Fact | None:
         last = [a for a in self.applied if not any(before(a, other) for other in self.applied)]
-        return max(last, key=lambda a: (a.start, a.end, a.role == PRIMARY, order(a)), default=None)
+        base = max(last, key=lambda a: (a.start, a.end, a.role == PRIMARY, order(a)), default=None)
+        self.out.rules["§5 a primary wins a tie"] += bool(last) and max(last, key=order) is not base
+        self.out.rules["§5 the last in order is before another"] += bool(last) and self.applied[-1] not in last
+        return base
 
-    def _balance(self, base: Fact | None, stand: dict[str, Position], positions: dict[str, list[Position]]) -> None:
+    def _totals(self, s: Fact) -> list[int]:
+        """Sums of its positions; where they are too many, every unordered movement in or out."""
+        if s.id not in self.capped:
+            return [self.total(p) for p in self.found[s.id]]
+        least = self.total(m.id for m in self.moves if before(m, s))
+        may = [self.delta[m.id] for m in self.moves if not before(m, s) and not before(s, m)]
+        return [least + sum(d for d in may if d < 0), least + sum(d for d in may if d > 0)]
+
+    def _balance(self, base: Fact | None, stand: dict[str, Position]) -> None:
         everything = self.total(m.id for m in self.moves)
         low = high = None
         quantity = everything
         if base is not None:
             quantity = base.amounts[0] + everything - self.total(stand[base.id])
             witnesses = [a for a in self.applied if a is base or not before(a, base)]
-            results = [
-                said + everything - self.total(p) for a in witnesses for p in positions[a.id] for said in a.amounts
-            ]
+            results = [said + everything - held for a in witnesses for held in self._totals(a) for said in a.amounts]
             low, high = min(results), max(results)
+            own = [said + everything - held for held in self._totals(base) for said in base.amounts]
+            self.out.rules["§5 the bounds are wider than the base alone"] += (low, high) != (min(own), max(own))
+            self.out.rules["§5 the bounds are apart"] += low != high
+        self.out.rules["§5 there is no base"] += base is None
+        self.out.rules["§5 the balance is negative"] += quantity < 0
         item, location, measure, lot = self.key
         self.out.balances.append(
             {
@@ -305,6 +374,7 @@ class _Key:
             else:
                 expected = earlier.amounts[0] + self.total(stand[now.id]) - self.total(stand[earlier.id])
                 self._enter(now, "reconciling", now.amounts[0] - expected)
+                self.out.rules["§5 an entry reconciles"] += now.amounts[0] != expected
         for m in self.moves:
             if m.id not in opened:
                 self._enter(m, "movement", self.delta[m.id])

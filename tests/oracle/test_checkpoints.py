@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.oracle.generator import day_reports, history
-from tests.oracle.test_warehouse_agrees import scenarios
+from tests.oracle.running import scenarios
 
 from syncline.resolve import rebuild
 from syncline.resolve.hashes import derived_hashes

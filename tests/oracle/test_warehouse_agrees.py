@@ -13,20 +13,13 @@ from typing import Any
 import psycopg
 import pytest
 from tests.oracle.comparing import differences, write
-from tests.oracle.generator import case
 from tests.oracle.rules import Answer, answer
+from tests.oracle.running import generated, scenarios
 
-from syncline.scenario import Options, Outcome, Scenario, run_scenarios
+from syncline.scenario import Options, Outcome, run_scenarios
 
-SEEDS = range(300)
-DISTURBED = range(300, 380)
-
-
-def scenarios(cases: list[dict[str, Any]]) -> list[Scenario]:
-    return [
-        Scenario(c["name"], Path(c["name"]), c["network"], c["facts"], {}, f"{number:04d}")
-        for number, c in enumerate(cases, start=1)
-    ]
+SEEDS = range(400)
+DISTURBED = range(400, 500)
 
 
 def disagreements(folder: Path, cases: list[dict[str, Any]], outcomes: list[Outcome], wanted: list[Answer]) -> str:
@@ -39,7 +32,7 @@ def disagreements(folder: Path, cases: list[dict[str, Any]], outcomes: list[Outc
 
 
 def test_one_load(warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str], tmp_path: Path) -> None:
-    cases = [case(seed) for seed in SEEDS]
+    cases = [generated(seed) for seed in SEEDS]
     outcomes = run_scenarios(warehouse, warehouse_dsn("owner"), scenarios(cases), Options())
     found = disagreements(tmp_path, cases, outcomes, [answer(c) for c in cases])
     assert not found, found
@@ -49,7 +42,7 @@ def test_shuffled_split_and_repeated(
     warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str], tmp_path: Path
 ) -> None:
     """Invariants 1 to 3: order, split and repetition of the same facts change nothing."""
-    cases = [case(seed) for seed in DISTURBED]
+    cases = [generated(seed) for seed in DISTURBED]
     options = Options(shuffle=7, batches=3, duplicate=0.3)
     outcomes = run_scenarios(warehouse, warehouse_dsn("owner"), scenarios(cases), options)
     wanted = [answer(c) for c in cases]
@@ -58,7 +51,7 @@ def test_shuffled_split_and_repeated(
 
 
 def test_rebuilt(warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str], tmp_path: Path) -> None:
-    cases = [case(seed) for seed in DISTURBED]
+    cases = [generated(seed) for seed in DISTURBED]
     options = Options(shuffle=8, batches=2, rebuild=True)
     outcomes = run_scenarios(warehouse, warehouse_dsn("owner"), scenarios(cases), options)
     found = disagreements(tmp_path, cases, outcomes, [answer(c) for c in cases])
@@ -67,7 +60,7 @@ def test_rebuilt(warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], s
 
 def test_the_cases_reach_every_answer() -> None:
     """A generator that never makes a fact stale would prove nothing about `stale`."""
-    answers = [answer(case(seed)) for seed in SEEDS]
+    answers = [answer(generated(seed)) for seed in SEEDS]
     dispositions = Counter(d for a in answers for d in a.dispositions.values())
     verdicts = Counter(verdict for a in answers for verdict, _ in a.verdicts.values())
     entries = Counter(entry["entry"] for a in answers for entry in a.ledger)
@@ -86,7 +79,7 @@ def test_the_cases_reach_every_answer() -> None:
 @pytest.mark.parametrize("seed", [3, 141])
 def test_the_comparison_can_fail(seed: int, tmp_path: Path) -> None:
     """A wrong number in any part is seen, and the case is written as a file."""
-    found = case(seed)
+    found = generated(seed)
     wanted = answer(found)
     outcome = Outcome(
         name=found["name"],

@@ -23,7 +23,8 @@ cells as (
   cross join classes as c
 ),
 
--- A glob becomes a like pattern. `x|*` is the any-location of the namespace x (scenarios share one database).
+-- A glob becomes a like pattern. `x|*` is the any-location of the namespace x (scenarios share one database). Channels
+-- are observers of stock whatever a rule says (semantics §3): their rules say nothing, and silence nobody.
 patterns as (
   select
     r.*,
@@ -31,6 +32,8 @@ patterns as (
     r.location ~ '^([^|]*\|)?\*$' as is_any_location,
     replace(replace(replace(replace(replace(r.location, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%'), '?', '_') as location_like
   from {{ source('ops', 'current_ownership_rules') }} as r
+  inner join {{ source('ops', 'current_sources') }} as system on r.source = system.source
+  where system.system <> 'shop'
 ),
 
 rules as (
@@ -113,17 +116,15 @@ select
   s.span_to,
   x.source,
   case
-    when system.system = 'shop' then 1
     when p.source is not null then 3
     when o.role = 'secondary' then 2
     else 1
   end as role_rank,
-  coalesce(o.role = 'secondary' and o.movements = 'apply' and system.system <> 'shop', false) as applies_movements,
+  coalesce(o.role = 'secondary' and o.movements = 'apply', false) as applies_movements,
   null::text as grain
 from spans as s
 inner join speakers as x
   on s.measure = x.measure and s.location = x.location and s.item_class = x.item_class
-left join {{ source('ops', 'current_sources') }} as system on x.source = system.source
 left join primaries as p
   on s.measure = p.measure and s.location = p.location and s.item_class = p.item_class
   and s.span_from = p.span_from and x.source = p.source

@@ -21,7 +21,7 @@ import psycopg
 
 from syncline.config.globs import as_like, namespace
 from syncline.config.spans import bound, changed_spans
-from syncline.config.tables import Row, Rows
+from syncline.config.tables import Row, Rows, heeded_rules
 from syncline.config.versions import Change
 
 # A time with a zone needs no zone of its source or location.
@@ -210,8 +210,9 @@ def _ownership(conn: psycopg.Connection, old: Rows, new: Rows) -> None:
 
     Whoever the rule names: a primary silences broader ones, so it changes the role of other sources too.
     """
+    heeded = [{"ownership_rules": heeded_rules(rows)} for rows in (old, new)]
     spans = _unrolled(
-        old, new, "ownership_rules", ("measure", "location", "item_class", "source"),
+        *heeded, "ownership_rules", ("measure", "location", "item_class", "source"),
         lambda row: (row["role"], row["grain"], row["movements"]),
     )  # fmt: skip
     rows = [

@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 
 from syncline.config.globs import can_meet, namespace, specificity
 from syncline.config.spans import bound, overlap
-from syncline.config.tables import TABLES, Row, Rows
+from syncline.config.tables import TABLES, Row, Rows, heeded_rules
 from syncline.errors import ConfigurationError
 
 ANY = "*"
@@ -24,7 +24,6 @@ def check(rows: Rows) -> None:
         *_overlaps(rows, "location_crosswalk", ("source", "location_ref")),
         *_overlaps(rows, "unit_factors", ("item", "uom")),
         *_rivals(rows),
-        *_owning_channels(rows),
     ]
     if faults:
         shown = "; ".join(faults[:20]) + (f"; and {len(faults) - 20} more" if len(faults) > 20 else "")
@@ -88,10 +87,10 @@ def _rivals(rows: Rows) -> Iterable[str]:
     """Two rules of one level, at one time, for one place and class: two primaries, or two answers for one source.
 
     Patterns are compared as patterns, not against the locations known today: ``DC*`` and ``*1`` are refused before
-    somebody opens DC1.
+    somebody opens DC1. A channel's rule answers nothing: it observes, whatever the rule says.
     """
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
-    for row in rows["ownership_rules"]:
+    for row in heeded_rules(rows):
         place = row["location"]
         groups[(row["measure"], row["item_class"], namespace(place), specificity(place))].append(row)
     for (measure, item_class, _, _), group in groups.items():
@@ -108,10 +107,3 @@ def _rivals(rows: Rows) -> Iterable[str]:
                 else f"two primaries, {first['source']} and {second['source']}"
             )
             yield f"ownership_rules: {measure} at {places} class {item_class} has {what}"
-
-
-def _owning_channels(rows: Rows) -> Iterable[str]:
-    shops = {row["source"] for row in rows["sources"] if row["system"] == "shop"}
-    for row in rows["ownership_rules"]:
-        if row["source"] in shops and row["role"] != "observer":
-            yield f"ownership_rules: channel {row['source']} can only be an observer of stock"

@@ -200,6 +200,12 @@ def _read_file(path: Path, table: Table) -> list[Row]:
         return [parse_row(table, row, f"{path.name} line {reader.line_num}") for row in reader]
 
 
+def heeded_rules(rows: Rows) -> list[Row]:
+    """Ownership rules that say something: channels are observers of stock whatever a rule says (semantics §3)."""
+    channels = {row["source"] for row in rows["sources"] if row["system"] == "shop"}
+    return [row for row in rows["ownership_rules"] if row["source"] not in channels]
+
+
 def parse_row(table: Table, row: dict[str, Any], place: str) -> Row:
     """One row's text values as the table's types; ``place`` goes into the error."""
     typed: Row = {}
