@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,11 +24,11 @@ from syncline.warehouse.roles import role_name  # noqa: E402
 _numbers = itertools.count(1)
 
 
-@pytest.fixture
-def new_warehouse(
-    server: embedded.Server, role_passwords: dict[str, str], tmp_path: Path
+@contextmanager
+def warehouses(
+    server: embedded.Server, role_passwords: dict[str, str], folder: Path
 ) -> Iterator[Callable[[], Warehouse]]:
-    """Makes migrated warehouses with the demo network's rules, each with its own SFTP drop of each 3PL."""
+    """Makes migrated warehouses with the demo network's rules, each with an SFTP drop of its own in ``folder``."""
     with ExitStack() as stack:
         admin = stack.enter_context(connect_dsn(server.dsn()))
 
@@ -43,8 +43,17 @@ def new_warehouse(
                 role: f"postgresql://{role_name(role)}:{password}@{server.host}:{server.port}/{name}"
                 for role, password in role_passwords.items()
             }
-            return stack.enter_context(Warehouse(server.dsn(name), dsns, tmp_path / name, tmp_path / "dbt"))
+            return stack.enter_context(Warehouse(server.dsn(name), dsns, folder / name, folder / "dbt"))
 
+        yield make
+
+
+@pytest.fixture
+def new_warehouse(
+    server: embedded.Server, role_passwords: dict[str, str], tmp_path: Path
+) -> Iterator[Callable[[], Warehouse]]:
+    """``warehouses`` of one test."""
+    with warehouses(server, role_passwords, tmp_path) as make:
         yield make
 
 

@@ -1,0 +1,98 @@
+"""What did not count and why, and how each statement compared with what was expected."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import class_row
+
+from syncline.explain.keys import StockKey
+from syncline.explain.words import verdict as in_words
+from syncline.explain.words import why
+
+if TYPE_CHECKING:
+    import psycopg
+
+# A quarantined fact has its cell when only its quantity or time could not be understood. Confirmed statements did not
+# become the base, but nothing is wrong with them: their verdict is enough.
+LOSERS = (
+    "stale", "conflict", "duplicate", "superseded", "not_owner", "contradicted", "echo", "quarantined", "test",
+)  # fmt: skip
+_KEY = "(d.item, d.location, d.measure, d.lot) = (%(item)s, %(location)s, %(measure)s, %(lot)s)"
+_LOSERS = f"""
+from intermediate.int_dispositions d join staging.stg_facts s using (fact_id)
+where {_KEY} and d.disposition = any(%(losers)s) and coalesce(s.said_from, s.received_at) <= %(until)s
+"""
+_VERDICTS = f"""
+select d.fact_id, d.reported, d.verdict, d.is_decided, d.variances, d.reason, d.compared_to, count(*) over () as count
+from canonical.verdicts d
+where {_KEY} and d.reported_from <= %(until)s
+order by d.reported_from desc, d.reported_to desc, d.fact_id collate "C" desc limit %(limit)s
+"""
+
+
+@dataclass(frozen=True)
+class Loser:
+    """A fact that does not move the number; ``why`` in words."""
+
+    fact_id: str
+    disposition: str
+    reason: str | None
+
+    @property
+    def why(self) -> str:
+        return why(self.disposition, self.reason)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a statement was judged (semantics §6): ``variances`` ascending, ``compared_to`` the one before it."""
+
+    fact_id: str
+    reported: int
+    verdict: str
+    is_decided: bool
+    variances: list[int]
+    reason: str | None
+    compared_to: str | None
+    count: int
+
+    def words(self) -> str:
+        return in_words(self.verdict, self.is_decided, self.variances, self.reason)
+
+    def as_json(self) -> dict[str, Any]:
+        row = asdict(self)
+        del row["count"]
+        return row | {"words": self.words()}
+
+
+def _values(key: StockKey, as_of: datetime | None) -> dict[str, Any]:
+    # Postgres reads 'infinity' as an instant.
+    return {
+        "item": key.item, "location": key.location, "measure": key.measure, "lot": key.lot,
+        "losers": list(LOSERS), "until": as_of or "infinity",
+    }  # fmt: skip
+
+
+def losers(
+    conn: psycopg.Connection, key: StockKey, as_of: datetime | None, limit: int
+) -> tuple[list[Loser], dict[str, int]]:
+    """The latest ``limit`` facts of ``key`` that did not count, newest first, and how many there are by disposition."""
+    values = _values(key, as_of) | {"limit": limit}
+    counts = conn.execute(f"select d.disposition, count(*) {_LOSERS} group by 1 order by 1".encode(), values).fetchall()
+    with conn.cursor(row_factory=class_row(Loser)) as cursor:
+        found = cursor.execute(
+            f"select d.fact_id, d.disposition, d.reason {_LOSERS} "
+            'order by s.received_at desc, s.said_from desc, d.fact_id collate "C" desc limit %(limit)s'.encode(),
+            values,
+        ).fetchall()
+    return found, dict(counts)
+
+
+def verdicts(conn: psycopg.Connection, key: StockKey, as_of: datetime | None, limit: int) -> tuple[list[Verdict], int]:
+    """The latest ``limit`` verdicts of ``key``, newest first, and how many there are."""
+    with conn.cursor(row_factory=class_row(Verdict)) as cursor:
+        found = cursor.execute(_VERDICTS.encode(), _values(key, as_of) | {"limit": limit}).fetchall()
+    return found, found[0].count if found else 0
