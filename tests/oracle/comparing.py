@@ -26,6 +26,7 @@ def differences(outcome: Outcome, wanted: Answer) -> list[str]:
     return [
         *_by_name("disposition", {k: v["disposition"] for k, v in outcome.dispositions.items()}, wanted.dispositions),
         *_by_name("reason", _reasons(outcome, wanted), dict(wanted.reasons)),
+        *_by_name("decision", _answered(outcome), wanted.decided),
         *_by_name("verdict", {k: (v["verdict"], v["variances"]) for k, v in outcome.verdicts.items()}, wanted.verdicts),
         *_by_name("balance", _keyed(outcome.balances), _keyed(wanted.balances)),
         *_by_name("ledger", _booked(outcome.ledger), _booked(wanted.ledger)),
@@ -42,6 +43,10 @@ def _by_name(what: str, got: dict[Any, Any], wanted: dict[Any, Any]) -> list[str
         for name in sorted(got.keys() | wanted.keys(), key=str)
         if got.get(name) != wanted.get(name)
     ]
+
+
+def _answered(outcome: Outcome) -> dict[Any, Any]:
+    return {name: got["decision"] for name, got in outcome.dispositions.items() if "decision" in got}
 
 
 def _keyed(balances: list[dict[str, Any]]) -> dict[Any, Any]:

@@ -22,7 +22,8 @@ def case(seed: int) -> dict[str, Any]:
     facts: list[dict[str, Any]] = []
     for index, instant in enumerate(sorted(_instant(chance) for _ in range(chance.randint(3, FACTS_MAX)))):
         facts.append(_fact(chance, theme, network, facts, f"f{index + 1}", instant))
-    return {"name": f"seed-{seed}", "doc": f"Generated; theme {theme}.", "network": network, "facts": facts}
+    found = {"name": f"seed-{seed}", "doc": f"Generated; theme {theme}.", "network": network, "facts": facts}
+    return found | decided(seed, facts)
 
 
 def history(seed: int, facts: int) -> dict[str, Any]:
@@ -51,7 +52,61 @@ def history(seed: int, facts: int) -> dict[str, Any]:
         told.append(fact)
         if chance.random() < 0.8:
             instant += timedelta(minutes=chance.choice([0, 1, 5, 45, 180, 900]), seconds=chance.choice([0, 20]))
-    return {"name": f"history-{seed}", "doc": f"Generated; theme {theme}.", "network": network, "facts": told}
+    found = {"name": f"history-{seed}", "doc": f"Generated; theme {theme}.", "network": network, "facts": told}
+    return found | decided(seed, told)
+
+
+def decided(seed: int, facts: list[dict[str, Any]]) -> dict[str, Any]:
+    """``{"facts": [...], "decisions": [...]}`` in about every third case; drawn apart, so that the others stay."""
+    chance = random.Random(f"decided {seed}")
+    if chance.random() > 0.35:
+        return {}
+    told = [*facts, *(_rival(chance, f"r{number}", chance.choice(facts)) for number in range(chance.choice([1, 1, 2])))]
+    by_key: dict[Any, set[str]] = {}
+    for fact in told:
+        line = str(fact.get("line_key", fact["id"]))
+        by_key.setdefault((fact["source"], line), set()).add(fact["id"])
+        by_key.setdefault(fact.get("event_key", line), set()).add(fact["id"])
+    disputed = sorted({name for names in by_key.values() if len(names) > 1 for name in names}) or [facts[0]["id"]]
+    received = sorted(datetime.fromisoformat(fact["received_at"]) for fact in told)
+    found: list[dict[str, Any]] = []
+    for number in range(1, chance.choice([1, 1, 2, 3]) + 1):
+        at = chance.choice([*received, received[-1]]) + timedelta(seconds=chance.choice([-1, 0, 0, 1, 60, 7200]))
+        kind = chance.choices(["keep", "accept", "write_off"], weights=[6, 2, 2])[0]
+        entry = {"id": f"d{number}", "kind": kind, "by": "anna", "why": "seen", "decided_at": at.isoformat()}
+        if kind == "keep":
+            entry["fact"] = chance.choice(disputed)
+        elif kind == "accept":
+            entry["facts"] = sorted({chance.choice(disputed) for _ in range(2)})
+        else:
+            entry |= _written_off(chance, at)
+        found.append(entry)
+    return {"facts": told, "decisions": found}
+
+
+def _rival(chance: random.Random, name: str, fact: dict[str, Any]) -> dict[str, Any]:
+    """Another telling of the line or of the event of ``fact``, mostly with another content."""
+    line = str(fact.get("line_key", fact["id"]))
+    event = fact.get("event_key", f"{fact['source']}/{line}")
+    later = datetime.fromisoformat(fact["received_at"]) + timedelta(seconds=chance.choice([-1, 1, 60, 3600, 20000]))
+    rival = {**fact, "id": name, "event_key": event, "received_at": later.isoformat()}
+    rival["quantity"] = fact["quantity"] + chance.choice([0, -1, -1, 3])
+    if fact["kind"] == "balance" or chance.random() < 0.4:
+        return rival | {"line_key": line}
+    return rival | {"line_key": name, "source": chance.choice([fact["source"], "wms", "tpl"])}
+
+
+def _written_off(chance: random.Random, at: datetime) -> dict[str, Any]:
+    recorded = min(at, DAY + timedelta(hours=10, minutes=chance.choice([0, 1, 5, 30, 60, 120])))
+    told = {
+        "item": chance.choice(["A", "A", "A", "B"]), "location": "HUB", "measure": "on_hand",
+        "quantity": chance.choice([-3, -2, -1, 1]), "recorded": recorded.isoformat(),
+    }  # fmt: skip
+    if chance.random() < 0.3:
+        told["event_key"] = chance.choice(["K1", "K2"])
+    if chance.random() < 0.4:
+        told["lot"] = chance.choice(["L1", "L2"])
+    return told
 
 
 def day_reports(seed: int, facts: int) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.oracle.deciding import write_offs
+
 SECOND = 1_000_000
 FOREVER = 10**18
 WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|[+-]\d\d:\d\d)?")
@@ -116,7 +118,7 @@ class Network:
     def __init__(self, network: dict[str, Any]) -> None:
         self.items = network["items"]
         self.locations = network["locations"]
-        self.sources = network["sources"]
+        self.sources = {**network["sources"], "operator": {}}
         # A channel is an observer of stock whatever a rule says: its rules say nothing.
         self.rules = [
             rule for rule in network.get("ownership") or [] if self.sources[rule["source"]].get("system") != "shop"
@@ -191,10 +193,11 @@ def _midnight(day: str | None, zone: ZoneInfo, otherwise: int) -> int:
 def read_facts(scenario: dict[str, Any]) -> dict[str, Fact | str]:
     """Facts by id; a fact that cannot be read as one is the text of its disposition."""
     network = Network(scenario["network"])
+    facts = [*scenario["facts"], *write_offs(scenario)]
     receipts: dict[str, list[int]] = {}
-    for entry in scenario["facts"]:
+    for entry in facts:
         receipts.setdefault(entry["id"], []).append(micros(datetime.fromisoformat(entry["received_at"])))
-    entries = {entry["id"]: entry for entry in scenario["facts"]}
+    entries = {entry["id"]: entry for entry in facts}
     return {name: _read(network, entry, receipts[name]) for name, entry in entries.items()}
 
 
@@ -237,6 +240,7 @@ def _read(network: Network, entry: dict[str, Any], receipts: list[int]) -> Fact 
         start=start, end=end,
         window_start=window[0], window_end=window[1], received=received, line_key=line_key,
         event_key=str(entry.get("event_key", f"{source}/{line_key}")), revision=revision, cancel=cancel,
-        sequence=entry.get("sequence"), role=network.role_over(kind, cell, source, window), has_lag=lag > 0,
+        sequence=entry.get("sequence"), has_lag=lag > 0,
+        role=APPLYING if source == "operator" else network.role_over(kind, cell, source, window),
         disposition="test" if entry.get("test") else None,
     )  # fmt: skip

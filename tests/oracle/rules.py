@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+from tests.oracle.deciding import Decisions
 from tests.oracle.reading import APPLYING, OBSERVER, PRIMARY, Fact, read_facts
 
 Position = frozenset[str]
@@ -28,6 +29,7 @@ class Answer:
     ledger: list[dict[str, Any]] = field(default_factory=list)
     reasons: dict[str, str | None] = field(default_factory=dict)  # only those that the page names
     rules: Counter[str] = field(default_factory=Counter)  # how often a rule decided something
+    decided: dict[str, str] = field(default_factory=dict)
 
 
 def order(fact: Fact) -> tuple[Any, ...]:
@@ -58,13 +60,15 @@ def grouped(facts: Iterable[Fact], by: Callable[[Fact], Hashable]) -> list[list[
 
 
 def answer(scenario: dict[str, Any], cap: int = POSITIONS_MAX) -> Answer:
-    """Every balance, disposition, verdict and ledger entry of a scenario (``network`` and ``facts``)."""
-    return _Case(read_facts(scenario), cap).answer()
+    """Every balance, disposition, verdict and ledger entry of a scenario (``network``, ``facts``, ``decisions``)."""
+    return _Case(read_facts(scenario), Decisions(scenario), cap).answer()
 
 
 class _Case:
-    def __init__(self, read: dict[str, Fact | str], cap: int) -> None:
+    def __init__(self, read: dict[str, Fact | str], decisions: Decisions, cap: int) -> None:
         self.out, self.cap = Answer(), cap
+        self.decisions = decisions
+        self.lost_to: dict[str, str] = {}
         facts: list[Fact] = []
         for name, fact in read.items():
             if isinstance(fact, str):
@@ -85,7 +89,18 @@ class _Case:
         self._distrust_sequences()
         for key in sorted({f.key for f in self.facts}):
             self._key(key)
+        for name in self.out.dispositions:
+            if self.out.dispositions[name] == "conflict" and (by := self.decisions.answering(name, self.lost_to[name])):
+                self.out.decided[name] = by
         return self.out
+
+    def _chosen(self, fact: Fact) -> int:
+        """What a person chose to keep sorts first, the latest choice before others."""
+        return -self.decisions.chosen(fact.id)
+
+    def _tell_again(self, fact: Fact, kept: Fact) -> None:
+        self._set(fact, "duplicate" if fact.body == kept.body else "conflict")
+        self.lost_to[fact.id] = kept.id
 
     def _open(self, kind: str | None = None) -> list[Fact]:
         return [f for f in self.facts if f.id not in self.out.dispositions and kind in (None, f.kind)]
@@ -100,21 +115,23 @@ class _Case:
 
     def _lines(self) -> None:
         for line in grouped(self._open(), lambda f: (f.source, f.line_key, f.location, f.measure, f.revision)):
-            kept, *others = sorted(line, key=kept_order)
+            kept, *others = sorted(line, key=lambda f: (self._chosen(f), kept_order(f)))
             for other in others:
-                self._set(other, "duplicate" if other.body == kept.body else "conflict")
+                self._tell_again(other, kept)
             self._note("§4 a line is told as two kinds", len({f.kind for f in line}) > 1)
 
     def _balance_revisions(self) -> None:
         self.other_stock: set[str] = set()
         for line in grouped(self._open("balance"), lambda f: (f.source, f.line_key, f.location, f.measure)):
             line.sort(key=lambda f: f.revision)
-            same = [f for f in line if f.stock == line[0].stock]
+            leading = min(line, key=lambda f: (self._chosen(f), f.revision))
+            same = [f for f in line if f.stock == leading.stock]
             self.other_stock |= {f.id for f in line if f not in same}
             self._note("§4 a report is revised", len(same) > 1 and not same[-1].cancel)
             self._note("§4 a report is cancelled", same[-1].cancel)
             self._note("§4 a report is revised out of order", same[-1].received < same[0].received)
             self._note("§4 a revised report names other stock", len(line) > len(same))
+            self.lost_to |= {f.id: leading.id for f in line if f not in same}
             for fact in same:
                 self.line_received[fact.id] = min(f.received for f in same)
                 if fact is not same[-1] or fact.cancel:
@@ -140,15 +157,19 @@ class _Case:
 
     def _events(self) -> None:
         for event in grouped(self._open("movement"), lambda f: (f.event_key, f.location, f.measure)):
-            owner = min(event, key=lambda f: (-f.role, kept_order(f))).source
+            best = min(event, key=lambda f: (self._chosen(f), -f.role, kept_order(f)))
+            owner = best.source
             kept = []
             for telling in grouped([f for f in event if f.source == owner], lambda f: f.revision):
-                first, *others = sorted(telling, key=kept_order)
+                first, *others = sorted(telling, key=lambda f: (self._chosen(f), kept_order(f)))
                 kept.append(first)
                 for other in others:
-                    self._set(other, "duplicate" if other.body == first.body else "conflict")
+                    self._tell_again(other, first)
             kept.sort(key=lambda f: f.revision)
-            counted = [f for f in kept if f.stock == kept[0].stock]
+            leading = min(kept, key=lambda f: (self._chosen(f), f.revision))
+            counted = [f for f in kept if f.stock == leading.stock]
+            for fact in event:
+                self.lost_to.setdefault(fact.id, best.id)
             for fact in kept:
                 if fact not in counted:
                     self._set(fact, "conflict")

@@ -36,7 +36,15 @@ def generated(seed: int) -> Case:
 
 def scenarios(cases: Sequence[Case]) -> list[Scenario]:
     return [
-        Scenario(c["name"], Path(c["name"]), c["network"], c["facts"], c.get("expect", {}), f"{number:05d}")
+        Scenario(
+            c["name"],
+            Path(c["name"]),
+            c["network"],
+            c["facts"],
+            c.get("expect", {}),
+            f"{number:05d}",
+            c.get("decisions", []),
+        )  # fmt: skip
         for number, c in enumerate(cases, start=1)
     ]
 

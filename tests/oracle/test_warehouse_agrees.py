@@ -74,6 +74,9 @@ def test_the_cases_reach_every_answer() -> None:
     assert min(verdicts[v] for v in ("match", "discrepancy", "incomparable")) >= 30, verdicts
     assert min(entries[e] for e in ("opening", "movement", "reconciling")) >= 30, entries
     assert sum(1 for a in answers for _, variances in a.verdicts.values() if len(variances) > 1) >= 10
+    conflicts = [(a, fact) for a in answers for fact, d in a.dispositions.items() if d == "conflict" and a.decided]
+    assert sum(1 for a, fact in conflicts if fact in a.decided) >= 5, "decisions that answer nothing prove nothing"
+    assert any(fact not in a.decided for a, fact in conflicts), "some conflict comes after its decision"
 
 
 @pytest.mark.parametrize("seed", [3, 141])

@@ -55,10 +55,12 @@ stock_numbers as (
   group by item, location
 ),
 
+-- What a decision answers holds nothing any more.
 conflicts as (
   select distinct s.item, s.location
   from (select stock.*, 'conflict' as disposition from stock) as s
   cross join lateral {{ found(ref('int_dispositions'), ['disposition', 'item', 'location'], 's') }} as d
+  where d.decision_id is null
 ),
 
 -- Keys that a person keeps back; a hold whose due row this batch has drained is over.
@@ -70,7 +72,10 @@ holds as (
 ),
 
 rules as (
-  select distinct on (k.target, k.item, k.location) k.target, k.item, k.location, r.safety_stock, r.confidence
+  select distinct on (k.target, k.item, k.location)
+    k.target, k.item, k.location, r.safety_stock, r.confidence,
+    -- Silent about items that are sold no more: the channel keeps showing what is there.
+    r.discontinued = 'zero' and i.discontinued_from <= (select as_of from {{ source('ops', 'current_batch') }}) as is_ended
   from wanted_keys as k
   inner join {{ source('ops', 'current_items') }} as i on k.item = i.item
   inner join {{ source('ops', 'current_channel_rules') }} as r
@@ -142,7 +147,7 @@ wanted as (
     coalesce(f.units, 0) as in_flight,
     n.has_base,
     case when k.target = 'erp' then n.on_hand - n.consigned
-      when r.target is null then 0
+      when r.target is null or r.is_ended then 0
       else greatest(
         0,
         case when r.confidence = 'low bound' then coalesce(n.on_hand_lo, 0) else n.on_hand end

@@ -4,6 +4,7 @@
     materialized='incremental',
     incremental_strategy='upsert_changed',
     unique_key='fact_id',
+    on_schema_change='append_new_columns',
     indexes=[
       {'columns': ['fact_id'], 'unique': true},
       {'columns': ['item', 'location', 'measure', 'kind', 'disposition']},
@@ -45,6 +46,8 @@ select
     else c.compared_to
   end as decided_by,
   null::text as detail,
+  -- The decision that answers a conflict: it holds no correction any more.
+  t.decision_id,
   {{ current_batch_id() }} as batch_id
 from {{ ref('int_tellings') }} as t
 left join {{ ref('int_memberships') }} as m on t.fact_id = m.fact_id
@@ -58,7 +61,7 @@ union all
 -- A base that begins after `since` holds every movement before it: those that counted on top of the old one are inside.
 select
   d.fact_id, d.source, d.kind, d.item, d.location, d.measure, d.lot, d.document_id, d.position, d.received_at,
-  'absorbed', 'inside_base', null, d.detail, {{ current_batch_id() }}
+  'absorbed', 'inside_base', null, d.detail, null, {{ current_batch_id() }}
 from {{ ref('int_anchors') }} as a
 inner join {{ ref('int_statements') }} as s on a.fact_id = s.fact_id and not s.is_base
 inner join {{ this }} as d
@@ -82,6 +85,7 @@ select
   case when f.is_test then 'test_indicator' else f.quarantine_code end,
   null,
   f.quarantine_detail,
+  null,
   {{ current_batch_id() }}
 from {{ ref('stg_facts') }} as f
 where (f.item is null or f.location is null or f.measure is null)

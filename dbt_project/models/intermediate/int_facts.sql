@@ -64,7 +64,7 @@ intervals as (
       f.said_from + interval '1 microsecond'
     ) as rec_to
   from facts as f
-  left join {{ source('ops', 'current_sources') }} as src on f.source = src.source
+  left join {{ source('ops', 'current_speakers') }} as src on f.source = src.source
 ),
 
 windows as (
@@ -91,8 +91,9 @@ roles as (
 grained as (
   select
     w.*,
-    coalesce(r.role_rank, 1) as role_rank,
-    coalesce(r.applies_movements, false) as applies_movements,
+    -- What a person writes off counts everywhere, as the movements of a secondary do that apply; it makes nothing stale.
+    case when w.source = {{ operator() }} and w.kind = 'movement' then 2 else coalesce(r.role_rank, 1) end as role_rank,
+    coalesce(r.applies_movements, w.source = {{ operator() }}) as applies_movements,
     coalesce(g.grain, 'item') as grain
   from windows as w
   left join roles as r on w.fact_id = r.fact_id

@@ -6,8 +6,17 @@
 -- The first nine rows of semantics §4: which receipt of a line and which telling of an event is kept, and what
 -- each counted movement adds (`delta`). `disposition` stays null for facts that only the balance rules can judge.
 
+-- Tellings that a person chose to keep, each with the latest choice that names it (semantics §4). There are as many as
+-- people decided: they are read whole.
+with chosen as (
+  select distinct on (fact_id) fact_id, decided_at as chosen_at, decision_id as chosen_by
+  from {{ source('ops', 'current_decisions') }}
+  where kind = 'keep'
+  order by fact_id asc, decided_at desc, decision_id collate "C" desc
+),
+
 -- Hardly a line or an event is told twice: the windows below see only those that are.
-with shared_lines as (
+shared_lines as (
   select source, line_key, location, measure, revision
   from {{ ref('int_facts') }}
   where disposition is null
@@ -44,13 +53,14 @@ lines as (
   inner join shared_lines as s
     on f.source = s.source and f.line_key = s.line_key and f.location = s.location and f.measure = s.measure
     and f.revision = s.revision
+  left join chosen as c on f.fact_id = c.fact_id
   where f.disposition is null
   window line as (
-    partition by f.source, f.line_key, f.location, f.measure, f.revision order by {{ kept_order('f') }}
+    partition by f.source, f.line_key, f.location, f.measure, f.revision order by {{ chosen_first('c') }}, {{ kept_order('f') }}
   )
 ),
 
--- Revisions of a balance line. One with another item or lot than the lowest replaces nothing.
+-- Revisions of a balance line. One with another item or lot than the lowest, or the chosen one, replaces nothing.
 revised_lines as (
   select source, line_key, location, measure
   from lines
@@ -62,12 +72,14 @@ revised_lines as (
 balance_lines as (
   select
     l.*,
-    first_value(l.item) over lowest = l.item and first_value(l.stock_lot) over lowest = l.stock_lot as is_same_stock
+    first_value(l.item) over lowest = l.item and first_value(l.stock_lot) over lowest = l.stock_lot as is_same_stock,
+    first_value(l.fact_id) over lowest as stock_by
   from lines as l
   inner join revised_lines as r
     on l.source = r.source and l.line_key = r.line_key and l.location = r.location and l.measure = r.measure
+  left join chosen as c on l.fact_id = c.fact_id
   where not l.is_movement and l.is_line_kept
-  window lowest as (partition by l.source, l.line_key, l.location, l.measure order by l.revision)
+  window lowest as (partition by l.source, l.line_key, l.location, l.measure order by {{ chosen_first('c') }}, l.revision)
 ),
 
 balances as (
@@ -83,7 +95,7 @@ balances as (
 
   union all
 
-  select l.*, true, l.fact_id, l.cancel, l.received_at
+  select l.*, true, l.fact_id, l.fact_id, l.cancel, l.received_at
   from lines as l
   where not l.is_movement and l.is_line_kept and not exists (
     select from revised_lines as r
@@ -130,12 +142,15 @@ shared_events as (
 tellings as (
   select
     h.*,
+    c.chosen_at,
+    c.chosen_by,
     first_value(h.source) over event as event_source,
     first_value(h.fact_id) over event as event_kept
   from heard_tellings as h
   inner join shared_events as e on h.event_key = e.event_key and h.location = e.location and h.measure = e.measure
+  left join chosen as c on h.fact_id = c.fact_id
   window event as (
-    partition by h.event_key, h.location, h.measure order by h.role_rank desc, {{ kept_order('h') }}
+    partition by h.event_key, h.location, h.measure order by {{ chosen_first('c') }}, h.role_rank desc, {{ kept_order('h') }}
   )
 ),
 
@@ -146,7 +161,9 @@ own_tellings as (
     first_value(t.body) over revision as revision_body
   from tellings as t
   where t.source = t.event_source
-  window revision as (partition by t.event_key, t.location, t.measure, t.revision order by {{ kept_order('t') }})
+  window revision as (
+    partition by t.event_key, t.location, t.measure, t.revision order by {{ chosen_first('t') }}, {{ kept_order('t') }}
+  )
 ),
 
 own_revisions as (
@@ -155,7 +172,7 @@ own_revisions as (
     first_value(o.item) over lowest = o.item and first_value(o.stock_lot) over lowest = o.stock_lot as is_same_stock
   from own_tellings as o
   where o.fact_id = o.revision_kept
-  window lowest as (partition by o.event_key, o.location, o.measure order by o.revision)
+  window lowest as (partition by o.event_key, o.location, o.measure order by {{ chosen_first('o') }}, o.revision)
 ),
 
 -- A later revision of a movement books the difference at its own time; the earlier one stays where it is.
@@ -203,7 +220,9 @@ answers as (
 
   union all
 
-  select b.fact_id, b.verdict_so_far, b.why, case when b.verdict_so_far = 'superseded' then b.latest_fact end, null, b.line_received_at
+  select
+    b.fact_id, b.verdict_so_far, b.why,
+    case b.verdict_so_far when 'superseded' then b.latest_fact when 'conflict' then b.stock_by end, null, b.line_received_at
   from judged_balances as b
 
   union all
@@ -246,6 +265,18 @@ answers as (
     on t.event_key = a.event_key and t.location = a.location and t.measure = a.measure and t.source = a.source
 ),
 
+-- A conflict is answered by who accepted it, or who chose the telling that it lost to after seeing it.
+answered as (
+  select distinct on (a.fact_id) a.fact_id, d.decision_id
+  from answers as a
+  inner join (
+    select unnest(answers) as answered, decision_id, kind, fact_id, decided_at
+    from {{ source('ops', 'current_decisions') }}
+  ) as d on a.fact_id = d.answered
+  where a.disposition = 'conflict' and (d.kind = 'accept' or d.fact_id = a.decided_by)
+  order by a.fact_id asc, d.decided_at desc, d.decision_id collate "C" desc
+),
+
 decided as (
   select
     f.*,
@@ -254,9 +285,11 @@ decided as (
     a.decided_by,
     a.delta,
     a.line_received_at,
+    w.decision_id,
     coalesce(a.disposition, '') not in ('test', 'quarantined', 'duplicate', 'conflict') as is_kept
   from {{ ref('int_facts') }} as f
   inner join answers as a on f.fact_id = a.fact_id
+  left join answered as w on f.fact_id = w.fact_id
 ),
 
 -- A sequence that contradicts a pair of kept facts with disjoint times is none for that key, everywhere.
@@ -341,7 +374,8 @@ select
   d.delta,
   d.settled as disposition,
   d.settled_reason as reason,
-  d.decided_by
+  d.decided_by,
+  d.decision_id
 from decided as d
 left join contradicted as c
   on d.item = c.item and d.location = c.location and d.measure = c.measure and d.key_lot = c.key_lot and d.source = c.source

@@ -16,13 +16,29 @@ from {{ ref('stg_facts') }}
 where item is not null and location is not null and measure is not null
 group by item, location, measure
 {%- else -%}
-with changed as (
+-- Facts that a decision of this batch chooses or answers: with all that is judged together with them, from the beginning.
+with decided as (
+  select s.fact_id, s.item, s.location, s.measure, s.kind, s.source, s.line_key, s.event_key
+  from (
+    select distinct unnest(d.answers || d.fact_id) as fact_id
+    from {{ source('ops', 'current_decisions') }} as d
+    where d.batch_id = {{ current_batch_id() }}
+  ) as n
+  cross join lateral {{ found(ref('stg_facts'), ['fact_id'], 'n') }} as s
+  where s.item is not null and s.location is not null and s.measure is not null
+),
+
+changed as (
   select
     s.fact_id, s.item, s.location, s.measure, s.kind, s.source, s.line_key, s.event_key, s.sequence, s.received_at,
-    s.said_from - (src.clock_skew_s + src.lag_s) * interval '1 second' as opens_at
+    s.said_from - (src.clock_skew_s + src.lag_s) * interval '1 second' as opens_at,
+    false as is_decided
   from {{ ref('stg_facts') }} as s
-  left join {{ source('ops', 'current_sources') }} as src on s.source = src.source
+  left join {{ source('ops', 'current_speakers') }} as src on s.source = src.source
   where s.batch_id = {{ current_batch_id() }} and s.item is not null and s.location is not null and s.measure is not null
+  union all
+  select d.fact_id, d.item, d.location, d.measure, d.kind, d.source, d.line_key, d.event_key, null, null, null, true
+  from decided as d
 ),
 
 -- Receipts of one line, and tellings of one event, are judged together, also where they name different items: which
@@ -30,38 +46,39 @@ with changed as (
 lines as (
   select
     s.fact_id, s.item, s.location, s.measure, s.source, s.event_key, s.said_from,
-    c.kind = 'balance' or s.kind = 'balance' as is_line_of_balance
+    c.kind = 'balance' or s.kind = 'balance' or c.is_decided as is_whole,
+    c.is_decided
   from changed as c
   cross join lateral {{ found(ref('stg_facts'), ['line_key', 'source', 'location', 'measure'], 'c') }} as s
   where c.fact_id <> s.fact_id
 ),
 
 events as (
-  select fact_id, event_key, location, measure from changed
+  select fact_id, event_key, location, measure, is_decided from changed
   union
-  select fact_id, event_key, location, measure from lines
+  select fact_id, event_key, location, measure, is_decided from lines
 ),
 
 kin as (
-  select item, location, measure, source, said_from, is_line_of_balance
+  select item, location, measure, source, said_from, is_whole
   from lines
   union all
-  select s.item, s.location, s.measure, s.source, s.said_from, false
+  select s.item, s.location, s.measure, s.source, s.said_from, e.is_decided
   from events as e
   cross join lateral {{ found(ref('stg_facts'), ['event_key', 'location', 'measure'], 'e') }} as s
   where e.fact_id <> s.fact_id
 ),
 
 reasons as (
-  select item, location, measure, opens_at, received_at, false as is_whole
+  select item, location, measure, opens_at, received_at, is_decided as is_whole
   from changed
   union all
   -- A balance that is revised may hand the base back to an older one: what stands before it does not stay.
   select
     k.item, k.location, k.measure, k.said_from - (src.clock_skew_s + src.lag_s) * interval '1 second', null,
-    k.is_line_of_balance
+    k.is_whole
   from kin as k
-  left join {{ source('ops', 'current_sources') }} as src on k.source = src.source
+  left join {{ source('ops', 'current_speakers') }} as src on k.source = src.source
   union all
   select t.item, t.location, t.measure, null, null, true
   from {{ source('ops', 'key_triggers') }} as t

@@ -101,7 +101,7 @@ walled as materialized (
 zoned as (
   select w.*, coalesce(src.timezone, loc.timezone) as zone
   from walled as w
-  left join {{ source('ops', 'current_sources') }} as src on w.source = src.source
+  left join {{ source('ops', 'current_speakers') }} as src on w.source = src.source
   left join {{ source('ops', 'current_location_crosswalk') }} as own
     on w.source = own.source and w.location_ref = own.location_ref
     and w.wall_from at time zone 'UTC' >= own.valid_from and w.wall_from at time zone 'UTC' < own.valid_to
@@ -171,38 +171,41 @@ moments as materialized (
     on not s.is_plain and s.source = i.source and coalesce(s.location_ref, '') = i.location_ref and s.recorded = i.recorded
 ),
 
+-- People decide in our own names; every other source has its crosswalk.
 mapped as (
   select
     m.*,
     src.source is not null as is_known_source,
     src.system,
     src.clock_skew_s,
-    coalesce(own_place.location, any_place.location) as location,
+    coalesce(own_place.location, any_place.location, case when m.source = {{ operator() }} then m.location_ref end) as location,
     loc.timezone as location_zone,
-    coalesce(own_item.item, any_item.item) as item,
+    coalesce(own_item.item, any_item.item, case when m.source = {{ operator() }} then m.item_ref end) as item,
     items.item_class,
     items.base_uom,
-    coalesce(own_status.measure, any_status.measure) as measure
+    coalesce(own_status.measure, any_status.measure, case when m.source = {{ operator() }} then m.status_ref end) as measure
   from moments as m
-  left join {{ source('ops', 'current_sources') }} as src on m.source = src.source
+  left join {{ source('ops', 'current_speakers') }} as src on m.source = src.source
   left join {{ source('ops', 'current_location_crosswalk') }} as own_place
     on m.source = own_place.source and m.location_ref = own_place.location_ref
     and m.placed_at >= own_place.valid_from and m.placed_at < own_place.valid_to
   left join {{ source('ops', 'current_location_crosswalk') }} as any_place
-    on any_place.source = '*' and m.location_ref = any_place.location_ref
+    on any_place.source = '*' and m.source <> {{ operator() }} and m.location_ref = any_place.location_ref
     and m.placed_at >= any_place.valid_from and m.placed_at < any_place.valid_to
-  left join {{ source('ops', 'current_locations') }} as loc on coalesce(own_place.location, any_place.location) = loc.location
+  left join {{ source('ops', 'current_locations') }} as loc
+    on coalesce(own_place.location, any_place.location, case when m.source = {{ operator() }} then m.location_ref end) = loc.location
   left join {{ source('ops', 'current_item_crosswalk') }} as own_item
     on m.source = own_item.source and m.item_ref = own_item.item_ref
     and m.said_from >= own_item.valid_from and m.said_from < own_item.valid_to
   left join {{ source('ops', 'current_item_crosswalk') }} as any_item
-    on any_item.source = '*' and m.item_ref = any_item.item_ref
+    on any_item.source = '*' and m.source <> {{ operator() }} and m.item_ref = any_item.item_ref
     and m.said_from >= any_item.valid_from and m.said_from < any_item.valid_to
-  left join {{ source('ops', 'current_items') }} as items on coalesce(own_item.item, any_item.item) = items.item
+  left join {{ source('ops', 'current_items') }} as items
+    on coalesce(own_item.item, any_item.item, case when m.source = {{ operator() }} then m.item_ref end) = items.item
   left join {{ source('ops', 'current_status_crosswalk') }} as own_status
     on m.source = own_status.source and m.status_ref = own_status.status_ref
   left join {{ source('ops', 'current_status_crosswalk') }} as any_status
-    on any_status.source = '*' and m.status_ref = any_status.status_ref
+    on any_status.source = '*' and m.source <> {{ operator() }} and m.status_ref = any_status.status_ref
 ),
 
 -- Receipts of the batch, merged with those already staged. A receipt before the fact could be known is not credible.
@@ -290,6 +293,7 @@ judged as (
       when m.fault_code is not null then m.fault_code
       when not m.is_known_source then 'unknown_source'
       when not m.is_time then 'bad_time'
+      when m.source = {{ operator() }} and not {{ is_decided('m') }} then 'no_decision'
       when m.measure is null then 'unmapped_measure'
       when m.location is null or m.location_zone is null then 'unmapped_location'
       when m.is_backwards then 'bad_time'

@@ -203,6 +203,11 @@ def _item(conn: psycopg.Connection, change: Change) -> None:
     elif old["base_uom"] != new["base_uom"]:
         units = [old["base_uom"], new["base_uom"]]
         _add(conn, True, "s.item = %(item)s and s.uom = any(%(units)s)", {"item": change.key[0], "units": units})
+    elif old["discontinued_from"] != new["discontinued_from"]:
+        # What moved since then asks for a person, or does so no more.
+        ends = [old["discontinued_from"], new["discontinued_from"]]
+        condition = "s.item = %(item)s and s.said_from >= (select min(e) from unnest(%(ends)s::timestamptz[]) e)"
+        _add(conn, False, condition, {"item": change.key[0], "ends": ends})
 
 
 def _ownership(conn: psycopg.Connection, old: Rows, new: Rows) -> None:
@@ -233,5 +238,5 @@ def _ownership(conn: psycopg.Connection, old: Rows, new: Rows) -> None:
         " c (measure, place, space, item_class, span_from, span_to)"
         " on s.measure = c.measure and c.item_class in ('*', s.item_class) and s.location like c.place"
         " and case when position('|' in s.location) > 0 then split_part(s.location, '|', 1) else '' end = c.space"
-        " join ops.current_sources src on src.source = s.source",
+        " join ops.current_speakers src on src.source = s.source",
     )  # fmt: skip

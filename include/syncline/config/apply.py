@@ -16,6 +16,7 @@ from syncline.config.tables import TABLES, Rows
 from syncline.config.versions import Change, append, changes, current_rows, is_applied
 from syncline.errors import RetryableError
 from syncline.resolve.build import BUILD_LOCK
+from syncline.resolve.ended_items import wake_at_ends
 
 APPLY_LOCK = 7240002
 BUILD_WAIT_S = 60
@@ -67,6 +68,7 @@ def apply(conn: psycopg.Connection, rows: Rows, now: datetime, by: str, *, dry_r
             if name in names or not is_applied(conn, name)
         }
         applied = _enqueue(conn, old, rows, changed, now, by)
+        wake_at_ends(conn, changed, now)
     return Applied(changed, {} if dry_run else versions, *applied)
 
 

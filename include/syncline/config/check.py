@@ -24,6 +24,7 @@ def check(rows: Rows) -> None:
         *_overlaps(rows, "location_crosswalk", ("source", "location_ref")),
         *_overlaps(rows, "unit_factors", ("item", "uom")),
         *_rivals(rows),
+        *_reserved(rows),
     ]
     if faults:
         shown = "; ".join(faults[:20]) + (f"; and {len(faults) - 20} more" if len(faults) > 20 else "")
@@ -107,3 +108,9 @@ def _rivals(rows: Rows) -> Iterable[str]:
                 else f"two primaries, {first['source']} and {second['source']}"
             )
             yield f"ownership_rules: {measure} at {places} class {item_class} has {what}"
+
+
+def _reserved(rows: Rows) -> Iterable[str]:
+    """What people decide lands as facts of `operator` (ADR 0014): no system may speak in that name."""
+    if any(row["source"] == "operator" for row in rows["sources"]):
+        yield "sources: the name 'operator' is reserved for decisions"

@@ -20,8 +20,10 @@ def queue_corrections(conn: psycopg.Connection, old: Rows, new: Rows, now: datet
     A key that no rule includes any more is queued too: its channel must be told that there is nothing to sell.
     Returns the number of keys.
     """
-    return _queue(conn, _CHANNELS, _channel_changes(old, new), now) + _queue(
-        conn, _TOLERANCES, _tolerance_changes(old, new), now
+    return (
+        _queue(conn, _CHANNELS, _channel_changes(old, new), now)
+        + _queue(conn, _TOLERANCES, _tolerance_changes(old, new), now)
+        + _queue(conn, _DISCONTINUED, _discontinued_changes(old, new), now)
     )
 
 
@@ -37,6 +39,13 @@ select distinct c.target, o.item, o.location
 from unnest(%(target)s::text[], %(item_class)s::text[]) c (target, item_class)
 join ops.current_items i on i.item_class = c.item_class
 join ops.outbox o on o.target = c.target and o.item = i.item and o.state in ('pending', 'held') and o.tries = 0
+"""
+
+_DISCONTINUED = """
+select distinct r.channel, b.item, b.location
+from unnest(%(target)s::text[]) c (item)
+join canonical.balances b on b.item = c.item and b.measure = 'on_hand'
+join ops.current_channel_rules r on r.location in (b.location, '*') and r.discontinued = 'zero'
 """
 
 
@@ -64,7 +73,7 @@ def _channel_changes(old: Rows, new: Rows) -> dict[str, list[Any]]:
         """The most specific rule: location before class, as candidate_corrections picks it."""
         for place, kind in ((location, item_class), (location, "*"), ("*", item_class), ("*", "*")):
             if rule := rules.get((channel, place, kind)):
-                return rule["safety_stock"], rule["confidence"]
+                return rule["safety_stock"], rule["confidence"], rule["discontinued"]
         return None
 
     return _changed(
@@ -91,6 +100,12 @@ def _tolerance_changes(old: Rows, new: Rows) -> dict[str, list[Any]]:
     targets = sorted({key[0] for side in limits for key in side})
     keys = [(target, item_class) for target in targets for item_class in _classes(new)]
     return _changed(limits, holds, keys, ("target", "item_class"))
+
+
+def _discontinued_changes(old: Rows, new: Rows) -> dict[str, list[Any]]:
+    """Items whose end has moved; a channel whose rule says so shows 0 of them from then on."""
+    ends = [{row["item"]: row["discontinued_from"] for row in rows["items"]} for rows in (old, new)]
+    return {"target": sorted(item for item, end in ends[1].items() if ends[0].get(item, "infinity") != end)}
 
 
 def _by(rows: list[Row], key: tuple[str, ...]) -> ByKey:

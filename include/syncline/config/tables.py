@@ -119,7 +119,15 @@ TABLES: dict[str, Table] = {
     ),
     "locations": Table({"location": _text, "timezone": _zone, "region": _text}, ("location",), {}),
     "items": Table(
-        {"item": _text, "base_uom": _text, "item_class": _text, "unit_value": _count}, ("item",), {"unit_value": "0"}
+        {
+            "item": _text,
+            "base_uom": _text,
+            "item_class": _text,
+            "unit_value": _count,
+            "discontinued_from": _instant("infinity"),
+        },
+        ("item",),
+        {"unit_value": "0", "discontinued_from": ""},
     ),
     "item_crosswalk": Table(
         {"source": _text, "item_ref": _text, "item": _text, **_SPAN},
@@ -160,9 +168,10 @@ TABLES: dict[str, Table] = {
             "item_class": _text,
             "safety_stock": _count,
             "confidence": _one_of("quantity", "low bound"),
+            "discontinued": _one_of("", "zero"),
         },
         ("channel", "location", "item_class"),
-        {"item_class": "*", "safety_stock": "0", "confidence": "quantity"},
+        {"item_class": "*", "safety_stock": "0", "confidence": "quantity", "discontinued": ""},
     ),
     "tolerances": Table(
         {"target": _text, "item_class": _text, "units_max": _count}, ("target", "item_class"), {"item_class": "*"}

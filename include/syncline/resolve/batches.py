@@ -1,4 +1,4 @@
-"""Batches: which closed loads, due triggers and re-drives are thought about together.
+"""Batches: which closed loads, decisions, due triggers and re-drives are thought about together.
 
 The watermark is the set of rows in ``ops.batch_loads``: never a max(id) or max(timestamp), which lose late commits
 and ties.
@@ -12,6 +12,7 @@ from datetime import datetime
 import psycopg
 
 from syncline.landing.warehouse_errors import warehouse_errors
+from syncline.resolve.ended_items import touch_ended_items
 from syncline.resolve.readings import switch_readings
 
 # One batch in flight: the second opener waits here and finds the first one's batch.
@@ -31,9 +32,9 @@ class Batch:
 def open_batch(conn: psycopg.Connection, now: datetime) -> Batch | None:
     """Take everything pending into a new batch, or return the unfinished one; None when there is nothing to do.
 
-    Pending are: closed loads no batch has taken, due key triggers, requested re-drives, and queued corrections whose
-    key has no correction open, or an untried one that a configuration change concerns. Safe to repeat: an unfinished
-    batch keeps its loads and its ``as_of``.
+    Pending are: closed loads and decisions that no batch has taken, due key triggers, requested re-drives, and queued
+    corrections whose key has no correction open, or an untried one that a configuration change concerns. Safe to
+    repeat: an unfinished batch keeps its loads and its ``as_of``.
     """
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(%s)", (OPEN_LOCK,))
@@ -57,9 +58,19 @@ def open_batch(conn: psycopg.Connection, now: datetime) -> Batch | None:
             """,
             (batch_id,),
         )
+        # After the loads: the decision behind a write-off was stored before its load was closed.
+        conn.execute(
+            """
+            insert into ops.batch_decisions (decision_id, batch_id)
+            select d.decision_id, %s from ops.decisions d
+            where not exists (select from ops.batch_decisions b where b.decision_id = d.decision_id)
+            """,
+            (batch_id,),
+        )
         conn.execute(
             "update ops.key_triggers set batch_id = %s where batch_id is null and due_at <= %s", (batch_id, now)
         )
+        touch_ended_items(conn, batch_id, now)
         redriven = conn.execute("update ops.redrives set batch_id = %s where batch_id is null", (batch_id,)).rowcount
         if switch_readings(conn, batch_id, now) or redriven:
             _touch_old_cells(conn, batch_id, now)
@@ -72,6 +83,10 @@ def _is_pending(conn: psycopg.Connection, now: datetime) -> bool:
         select exists (
               select from raw.loads l
               where not exists (select from ops.batch_loads b where b.load_id = l.load_id)
+            )
+            or exists (
+              select from ops.decisions d
+              where not exists (select from ops.batch_decisions b where b.decision_id = d.decision_id)
             )
             or exists (select from ops.key_triggers where batch_id is null and due_at <= %s)
             or exists (select from ops.redrives where batch_id is null)

@@ -13,19 +13,21 @@ create temporary table causes on commit drop as
 select 'conflict' as rule, concat_ws('/', d.item, d.location, d.measure) as subject,
        'two bodies under one key: '
          || string_agg(d.fact_id || ' against ' || coalesce(d.decided_by, '?'), ', ' order by d.fact_id) as detail,
-       'Decide which telling holds; pushes of the key wait.' as next_step
+       'Pushes of the key wait. Which telling holds? syncline decide keep <fact> --by <name> --why <reason> --dry-run'
+         as next_step
 from intermediate.int_touched_cells c
 cross join lateral (
   select * from intermediate.int_dispositions x
   where (x.disposition, x.item, x.location, x.measure) = ('conflict', c.item, c.location, c.measure)
   offset 0
 ) d
+where d.decision_id is null
 group by d.item, d.location, d.measure
 union all
 select 'discrepancy', concat_ws('/', v.item, v.location, v.measure, nullif(v.lot, '')),
        v.source || ' says ' || v.reported || ', off by ' || array_to_string(v.variances, ' or ')
          || ' (' || v.fact_id || ')',
-       'Count the stock, or ask the source that is wrong.'
+       'Count the stock, or ask the source that is wrong. When the report is wrong: syncline decide accept <fact>.'
 from (
   select l.*
   from intermediate.int_touched_cells c
@@ -41,6 +43,7 @@ from (
     order by x.lot, x.reported_from desc, x.reported_to desc, x.fact_id desc
   ) l
 ) v where v.verdict = 'discrepancy'
+  and not exists (select from ops.current_decisions a where a.kind = 'accept' and v.fact_id = any(a.answers))
   -- A site that tells balances only has nothing to explain a change with: its reports differ because stock moved.
   and (
     exists (select from intermediate.int_movements m
@@ -48,6 +51,22 @@ from (
     or exists (select from intermediate.int_anchors a
       where (a.item, a.location, a.measure, a.key_lot) = (v.item, v.location, v.measure, v.lot) and a.movements > 0)
   )
+union all
+select 'discontinued_item_moved', concat_ws('/', c.item, c.location, c.measure),
+       count(*) || ' movements since it was discontinued, first '
+         || (array_agg(f.fact_id order by f.said_from, f.fact_id))[1],
+       'They count. If the item is sold again, change items.csv; if not: syncline decide accept --exception <number>.'
+from intermediate.int_touched_cells c
+join ops.current_items i on i.item = c.item and i.discontinued_from < 'infinity'
+cross join lateral (
+  select * from staging.stg_facts x
+  where (x.item, x.location, x.measure) = (c.item, c.location, c.measure)
+    and x.said_from >= i.discontinued_from and x.kind = 'movement'
+  offset 0
+) f
+join intermediate.int_dispositions d on d.fact_id = f.fact_id and d.disposition in ('applied', 'absorbed')
+where not exists (select from ops.current_decisions a where a.kind = 'accept' and f.fact_id = any(a.answers))
+group by c.item, c.location, c.measure
 union all
 select 'quarantined: ' || f.quarantine_code,
        case f.quarantine_code
@@ -67,7 +86,7 @@ group by 1, 2, f.quarantine_code
 """
 
 _IS_LOOKED_AT = """
-  (e.rule like 'quarantined: %%' or (e.rule in ('conflict', 'discrepancy') and exists (
+  (e.rule like 'quarantined: %%' or (e.rule in ('conflict', 'discrepancy', 'discontinued_item_moved') and exists (
     select from intermediate.int_touched_cells c
     where e.subject = concat_ws('/', c.item, c.location, c.measure)
        or starts_with(e.subject, concat_ws('/', c.item, c.location, c.measure) || '/'))))

@@ -7,7 +7,7 @@ Many scenarios share one database: every location, item and source is prefixed w
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +22,13 @@ FACT_FIELDS = {
     "id", "source", "kind", "item", "location", "measure", "quantity", "uom", "recorded", "received_at", "lot",
     "revision", "cancel", "line_key", "event_key", "sequence", "test", "doc",
 }  # fmt: skip
+DECISION_FIELDS = {
+    "keep": {"fact"},
+    "accept": {"facts"},
+    "write_off": {"item", "location", "measure", "quantity", "recorded"},
+}
+DECISION_REQUIRED = {"id", "kind", "by", "decided_at", "why"}
+DECISION_OPTIONAL = {"doc", "lot", "event_key", "uom"}
 REQUIRED = ("id", "source", "kind", "item", "location", "measure", "recorded", "received_at")
 SEPARATOR = "|"
 
@@ -49,6 +56,7 @@ class Scenario:
     facts: list[dict[str, Any]]
     expect: dict[str, Any]
     namespace: str
+    decisions: list[dict[str, Any]] = field(default_factory=list)
 
     def spaced(self, name: str) -> str:
         return f"{self.namespace}{SEPARATOR}{name}"
@@ -86,15 +94,32 @@ def _read(path: Path, namespace: str) -> Scenario:
             facts=list(text["facts"]),
             expect=text.get("expect") or {},
             namespace=namespace,
+            decisions=list(text.get("decisions") or []),
         )
         for fact in scenario.facts:
             if missing := [name for name in REQUIRED if name not in fact]:
                 raise ValueError(f"fact {fact.get('id', '?')} has no {', '.join(missing)}")
             if unknown := set(fact) - FACT_FIELDS:
                 raise ValueError(f"fact {fact['id']} has the unknown field {', '.join(sorted(unknown))}")
+        for decision in scenario.decisions:
+            _check_decision(decision, {fact["id"] for fact in scenario.facts})
     except (yaml.YAMLError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: {error!r}.", next_step="Correct the file (docs: scenario format).") from None
     return scenario
+
+
+def _check_decision(decision: dict[str, Any], facts: set[Any]) -> None:
+    """``id, kind, by, decided_at, why`` and ``fact`` (keep), ``facts`` (accept) or the movement (write_off)."""
+    name, kind = decision.get("id", "?"), decision.get("kind")
+    if kind not in DECISION_FIELDS:
+        raise ValueError(f"decision {name} has no kind of {', '.join(DECISION_FIELDS)}")
+    wanted = DECISION_REQUIRED | DECISION_FIELDS[kind]
+    if missing := wanted - set(decision):
+        raise ValueError(f"decision {name} has no {', '.join(sorted(missing))}")
+    if unknown := set(decision) - wanted - DECISION_OPTIONAL:
+        raise ValueError(f"decision {name} has the unknown field {', '.join(sorted(unknown))}")
+    if name in facts:
+        raise ValueError(f"decision {name} has the id of a fact")
 
 
 def configuration(scenarios: Iterable[Scenario]) -> Rows:

@@ -8,7 +8,7 @@ import random
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from typing import Any
 import psycopg
 
 from syncline.config import apply
+from syncline.decisions import Decision, store
 from syncline.resolve import build, open_batch, rebuild
 from syncline.resolve.build import CHECKPOINT_FACTS
+from syncline.scenario.decided import Row, as_decisions, operator_rows
 from syncline.scenario.read import Scenario, configuration
 
 RUN_TIME = datetime(2100, 1, 1, tzinfo=UTC)  # run time is data; scenarios do not depend on it
@@ -40,7 +42,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of one scenario; ``failures`` are lines of a diff against ``expect``."""
+    """What came out of one scenario; ``failures`` are lines of a diff against ``expect``.
+
+    ``transfers`` are read only where a scenario expects some, and are no part of the hash.
+    """
 
     name: str
     balances: list[dict[str, Any]]
@@ -48,6 +53,7 @@ class Outcome:
     verdicts: dict[str, dict[str, Any]]
     ledger: list[dict[str, Any]]
     failures: list[str]
+    transfers: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def hash(self) -> str:
@@ -92,16 +98,17 @@ def _empty(conn: psycopg.Connection, schema: str) -> None:
         conn.execute(f"drop {kind} if exists {name} cascade")
 
 
-Row = tuple[Any, ...]
-
-
-def _loads(scenarios: list[Scenario], options: Options) -> Iterable[list[Row]]:
-    """The facts of all scenarios as loads: shuffled, partly repeated and split as asked."""
-    slices: list[list[Row]] = [[] for _ in range(options.batches)]
+def _loads(scenarios: list[Scenario], options: Options) -> Iterable[list[Row | Decision]]:
+    """The facts and decisions of all scenarios as loads: shuffled, partly repeated and split as asked."""
+    slices: list[list[Row | Decision]] = [[] for _ in range(options.batches)]
     for scenario in scenarios:
         chance = random.Random(f"{options.shuffle}/{scenario.name}")
-        rows = [_row(scenario, fact) for fact in scenario.facts]
+        rows: list[Row | Decision] = [_row(scenario, fact) for fact in scenario.facts]
         rows += [row for row in rows if chance.random() < options.duplicate]
+        for decision in as_decisions(scenario):
+            # Where it belongs in time: after what was received by then.
+            seen = sum(datetime.fromisoformat(f["received_at"]) <= decision.at for f in scenario.facts)
+            rows.insert(seen, decision)
         if options.shuffle is not None:
             chance.shuffle(rows)
         for index, row in enumerate(rows):
@@ -124,7 +131,12 @@ def _row(scenario: Scenario, fact: dict[str, Any]) -> Row:
     )  # fmt: skip
 
 
-def _load(conn: psycopg.Connection, rows: list[Row]) -> None:
+def _load(conn: psycopg.Connection, entries: list[Row | Decision]) -> None:
+    rows = [entry for entry in entries if not isinstance(entry, Decision)]
+    for decision in entries:
+        if isinstance(decision, Decision):
+            store(conn, decision)
+            rows += operator_rows(decision)
     with conn.transaction():
         found = conn.execute("select nextval('raw.load_id_seq')").fetchone()
         assert found is not None
@@ -141,18 +153,24 @@ def _load(conn: psycopg.Connection, rows: list[Row]) -> None:
 
 def _outcomes(conn: psycopg.Connection, scenarios: list[Scenario]) -> list[Outcome]:
     found: dict[str, dict[str, list[Row]]] = {
-        table: defaultdict(list) for table in ("balances", "dispositions", "verdicts", "ledger")
+        table: defaultdict(list) for table in ("balances", "dispositions", "verdicts", "ledger", "transfers")
     }
     queries = {
         "balances": "select item, location, measure, lot, quantity, quantity_lo, quantity_hi, base_fact "
         "from canonical.balances "
         'order by item collate "C", location collate "C", measure collate "C", lot collate "C"',
-        "dispositions": "select fact_id, disposition, reason from intermediate.int_dispositions order by fact_id",
+        "dispositions": "select fact_id, disposition, reason, decision_id from intermediate.int_dispositions "
+        "order by fact_id",
         "verdicts": "select fact_id, verdict, variances from canonical.verdicts order by fact_id",
         "ledger": "select fact_id, entry, quantity from canonical.ledger "
         'order by item collate "C", location collate "C", measure collate "C", lot collate "C", booked_from, '
         'fact_id collate "C"',
     }
+    if any("transfers" in scenario.expect for scenario in scenarios):
+        queries["transfers"] = (
+            "select item, event_key, measure, from_location, to_location, shipped, received, in_transit, state "
+            'from marts.fct_transfers order by event_key collate "C", item collate "C", measure collate "C"'
+        )
     for table, query in queries.items():
         for row in conn.execute(query):
             found[table][row[0].split("|", 1)[0]].append(row)
@@ -172,10 +190,21 @@ def _outcome(scenario: Scenario, found: dict[str, list[Row]]) -> Outcome:
             }
             for item, location, measure, lot, quantity, lo, hi, base in found["balances"]
         ],
-        dispositions={str(bare(f)): {"disposition": d, "reason": reason} for f, d, reason in found["dispositions"]},
+        dispositions={
+            # Only what a decision answers says so: files without decisions keep their hash.
+            str(bare(f)): {"disposition": d, "reason": reason} | ({"decision": bare(by)} if by else {})
+            for f, d, reason, by in found["dispositions"]
+        },
         verdicts={str(bare(fact)): {"verdict": v, "variances": sorted(vs)} for fact, v, vs in found["verdicts"]},
         ledger=[{"fact": bare(f), "entry": entry, "quantity": quantity} for f, entry, quantity in found["ledger"]],
         failures=[],
+        transfers=[
+            {
+                "event_key": event, "item": bare(item), "measure": measure, "from": bare(origin), "to": bare(end),
+                "shipped": shipped, "received": received, "in_transit": in_transit, "state": state,
+            }
+            for item, event, measure, origin, end, shipped, received, in_transit, state in found["transfers"]
+        ],
     )  # fmt: skip
     outcome.failures.extend(_differences(scenario.expect, outcome))
     return outcome
@@ -196,6 +225,12 @@ def _differences(expect: dict[str, Any], outcome: Outcome) -> Iterable[str]:
         got = outcome.dispositions.get(fact, {"disposition": None, "reason": None})
         if got["disposition"] != value:
             yield f"disposition of {fact} is {got['disposition']} ({got['reason']}), expected {value}"
+    for fact, value in (expect.get("decided") or {}).items():
+        by = outcome.dispositions.get(fact, {}).get("decision")
+        if by != value:
+            yield f"{fact} is answered by decision {by}, expected {value}"
+    if "transfers" in expect and outcome.transfers != expect["transfers"]:
+        yield f"transfers are {outcome.transfers}, expected {expect['transfers']}"
     yield from _verdict_differences(expect, outcome)
     yield from _ledger_differences(expect.get("ledger") or [], outcome.ledger)
 
