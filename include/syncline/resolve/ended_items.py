@@ -39,7 +39,8 @@ def touch_ended_items(conn: psycopg.Connection, batch_id: int, now: datetime) ->
         select distinct b.item, b.location, b.measure, %(reason)s, i.discontinued_from, %(batch_id)s::bigint
         from ops.current_items i join canonical.balances b using (item)
         where b.measure = 'on_hand' and i.discontinued_from <= %(now)s
-          and i.discontinued_from > (select max(as_of) from ops.batches where batch_id < %(batch_id)s)
+          and i.discontinued_from > (
+            select as_of from ops.batches where batch_id < %(batch_id)s order by batch_id desc limit 1)
         """,
         {"reason": ENDED, "now": now, "batch_id": batch_id},
     ).rowcount

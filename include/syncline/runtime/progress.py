@@ -21,6 +21,8 @@ select (select count(*) from raw.facts)                                         
 # A queued key whose correction is held waits for a person, not for the pipeline.
 PENDING = """
 select (select count(*) from raw.loads l where not exists (select from ops.batch_loads b where b.load_id = l.load_id))
+     + (select count(*) from ops.decisions d where not exists (
+          select from ops.batch_decisions b where b.decision_id = d.decision_id))
      + (select count(*) from ops.batches where state <> 'released')
      + (select count(*) from ops.key_triggers where batch_id is null and due_at <= %(now)s)
      + (select count(*) from ops.redrives where batch_id is null)
