@@ -44,7 +44,7 @@ def scenarios(cases: Sequence[Case]) -> list[Scenario]:
             c.get("expect", {}),
             f"{number:05d}",
             c.get("decisions", []),
-        )  # fmt: skip
+        )
         for number, c in enumerate(cases, start=1)
     ]
 
