@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,9 @@ class Lane:
         with connect_dsn(self.dsn("loader")) as loader:
             land_write_offs(loader)
         return decision
+
+    def transformer(self) -> AbstractContextManager[psycopg.Connection]:
+        return connect_dsn(self.dsn("transformer"))
 
     def open(self, now: datetime) -> int | None:
         with connect_dsn(self.dsn("transformer")) as transformer:

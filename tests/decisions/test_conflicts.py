@@ -66,7 +66,7 @@ def test_accept_moves_no_number_and_touches_no_other_key(lane: Lane) -> None:
         lambda conn: propose_accept(conn, [], by="anna", at=at(11), why="typed twice", exception_id=exception)
     )
     assert decision.answers == (six,)
-    with connect_dsn(lane.dsn("transformer")) as conn:
+    with lane.transformer() as conn:
         found = view(conn, decision)
     assert [(t.fact_id, t.disposition) for t in found.tellings] == [(six, "conflict")]
     assert [(b.item, b.quantity) for b in found.balances] == [("SKU-0001", 95)]
@@ -117,26 +117,24 @@ def test_a_batch_in_flight_does_not_know_a_decision_taken_meanwhile(lane: Lane) 
     assert lane.rows("select batch_id from ops.batch_decisions") == [(opened + 1,)]
 
 
-@pytest.mark.parametrize(
-    ("fact", "says"),
-    [
-        (movement(5, -5, event_key="K", is_test=True), "is test"),
-        (movement(6, -5, event_key="K")._replace(uom="PALLET"), "is quarantined .unmapped_unit"),
-        (ELSEWHERE, "Nothing else is told"),
-    ],
-)
-def test_what_tells_nothing_cannot_be_kept(lane: Lane, fact: object, says: str) -> None:
-    assert isinstance(fact, type(FIVE))
-    lane.tell(at(10, 30), FIVE, SIX, fact)
+def test_what_tells_nothing_cannot_be_kept(lane: Lane) -> None:
+    mute = {
+        "is test": movement(5, -5, event_key="K", is_test=True),
+        "is quarantined .unmapped_unit": movement(6, -5, event_key="K")._replace(uom="PALLET"),
+        "Nothing else is told": ELSEWHERE,
+    }
+    lane.tell(at(10, 30), FIVE, SIX, *mute.values())
     assert lane.batch(at(10, 31))
-    with pytest.raises(TerminalError, match=says):
-        keep(lane, told_id(fact), 11)
-    with pytest.raises(TerminalError, match="it is in no conflict and no discrepancy"):
-        lane.decide(lambda conn: propose_accept(conn, [told_id(fact)], by="anna", at=at(11), why="no"))
+    for says, fact in mute.items():
+        name = told_id(fact)
+        with pytest.raises(TerminalError, match=says):
+            keep(lane, name, 11)
+        with pytest.raises(TerminalError, match="it is in no conflict and no discrepancy"), lane.transformer() as conn:
+            propose_accept(conn, [name], by="anna", at=at(11), why="no")
     with pytest.raises(TerminalError, match="No resolved fact begins with 'ffffff'"):
         keep(lane, "ffffff", 11)
-    with pytest.raises(TerminalError, match="The name with --by is missing"):
-        lane.decide(lambda conn: propose_keep(conn, told_id(SIX), by=" ", at=at(11), why="x"))
+    with pytest.raises(TerminalError, match="The name with --by is missing"), lane.transformer() as conn:
+        propose_keep(conn, told_id(SIX), by=" ", at=at(11), why="x")
     assert lane.rows("select count(*) from ops.decisions") == [(0,)]
 
 
