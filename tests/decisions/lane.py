@@ -112,7 +112,9 @@ class Lane:
         return self.owner.execute(query.encode(), values).fetchall()
 
     def on_hand(self) -> int:
-        ((quantity,),) = self.rows("select quantity from canonical.balances where measure = 'on_hand'")
+        ((quantity,),) = self.rows(
+            "select quantity from canonical.balances where (item, location, measure) = (%s, %s, 'on_hand')", *KEY
+        )
         return int(quantity)
 
     def fate(self, fact: str) -> tuple[str, str | None]:
