@@ -3,11 +3,6 @@
   'operator'
 {%- endmacro %}
 
-{#- What a person chose to keep first, the latest choice before others: before every other way to choose (semantics §4). -#}
-{% macro chosen_first(alias) -%}
-  {{ alias }}.chosen_at desc nulls last, {{ alias }}.chosen_by collate "C" desc nulls last
-{%- endmacro %}
-
 {#- A fact of `operator` is what a person decided to write off, unchanged; who may load facts cannot decide. -#}
 {% macro is_decided(fact) -%}
   exists (

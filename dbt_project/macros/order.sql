@@ -27,3 +27,8 @@
     else {{ a }}.window_to <= {{ b }}.window_from
   end) is true
 {%- endmacro %}
+
+{#- Text in the order of its bytes: collations differ between machines. -#}
+{% macro by_bytes(text) -%}
+  {{ text }} collate "C"
+{%- endmacro %}

@@ -8,11 +8,16 @@
 
 -- Tellings that a person chose to keep, each with the latest choice that names it (semantics §4). There are as many as
 -- people decided: they are read whole.
-with chosen as (
-  select distinct on (fact_id) fact_id, decided_at as chosen_at, decision_id as chosen_by
+with choices as (
+  select fact_id, row_number() over (order by decided_at, {{ by_bytes('decision_id') }}) as choice
   from {{ source('ops', 'current_decisions') }}
   where kind = 'keep'
-  order by fact_id asc, decided_at desc, decision_id collate "C" desc
+),
+
+chosen as (
+  select fact_id, max(choice) as choice
+  from choices
+  group by fact_id
 ),
 
 -- Hardly a line or an event is told twice: the windows below see only those that are.
@@ -56,7 +61,7 @@ lines as (
   left join chosen as c on f.fact_id = c.fact_id
   where f.disposition is null
   window line as (
-    partition by f.source, f.line_key, f.location, f.measure, f.revision order by {{ chosen_first('c') }}, {{ kept_order('f') }}
+    partition by f.source, f.line_key, f.location, f.measure, f.revision order by c.choice desc nulls last, {{ kept_order('f') }}
   )
 ),
 
@@ -79,7 +84,7 @@ balance_lines as (
     on l.source = r.source and l.line_key = r.line_key and l.location = r.location and l.measure = r.measure
   left join chosen as c on l.fact_id = c.fact_id
   where not l.is_movement and l.is_line_kept
-  window lowest as (partition by l.source, l.line_key, l.location, l.measure order by {{ chosen_first('c') }}, l.revision)
+  window lowest as (partition by l.source, l.line_key, l.location, l.measure order by c.choice desc nulls last, l.revision)
 ),
 
 balances as (
@@ -95,7 +100,9 @@ balances as (
 
   union all
 
-  select l.*, true, l.fact_id, l.fact_id, l.cancel, l.received_at
+  select
+    l.*, true as is_same_stock, l.fact_id as stock_by, l.fact_id as latest_fact, l.cancel as latest_cancels,
+    l.received_at as line_received_at
   from lines as l
   where not l.is_movement and l.is_line_kept and not exists (
     select from revised_lines as r
@@ -142,15 +149,14 @@ shared_events as (
 tellings as (
   select
     h.*,
-    c.chosen_at,
-    c.chosen_by,
+    c.choice,
     first_value(h.source) over event as event_source,
     first_value(h.fact_id) over event as event_kept
   from heard_tellings as h
   inner join shared_events as e on h.event_key = e.event_key and h.location = e.location and h.measure = e.measure
   left join chosen as c on h.fact_id = c.fact_id
   window event as (
-    partition by h.event_key, h.location, h.measure order by {{ chosen_first('c') }}, h.role_rank desc, {{ kept_order('h') }}
+    partition by h.event_key, h.location, h.measure order by c.choice desc nulls last, h.role_rank desc, {{ kept_order('h') }}
   )
 ),
 
@@ -162,7 +168,7 @@ own_tellings as (
   from tellings as t
   where t.source = t.event_source
   window revision as (
-    partition by t.event_key, t.location, t.measure, t.revision order by {{ chosen_first('t') }}, {{ kept_order('t') }}
+    partition by t.event_key, t.location, t.measure, t.revision order by t.choice desc nulls last, {{ kept_order('t') }}
   )
 ),
 
@@ -172,7 +178,7 @@ own_revisions as (
     first_value(o.item) over lowest = o.item and first_value(o.stock_lot) over lowest = o.stock_lot as is_same_stock
   from own_tellings as o
   where o.fact_id = o.revision_kept
-  window lowest as (partition by o.event_key, o.location, o.measure order by {{ chosen_first('o') }}, o.revision)
+  window lowest as (partition by o.event_key, o.location, o.measure order by o.choice desc nulls last, o.revision)
 ),
 
 -- A later revision of a movement books the difference at its own time; the earlier one stays where it is.
@@ -266,15 +272,17 @@ answers as (
 ),
 
 -- A conflict is answered by who accepted it, or who chose the telling that it lost to after seeing it.
+seen as (
+  select unnest(answers) as answered, decision_id, kind, fact_id, decided_at
+  from {{ source('ops', 'current_decisions') }}
+),
+
 answered as (
   select distinct on (a.fact_id) a.fact_id, d.decision_id
   from answers as a
-  inner join (
-    select unnest(answers) as answered, decision_id, kind, fact_id, decided_at
-    from {{ source('ops', 'current_decisions') }}
-  ) as d on a.fact_id = d.answered
+  inner join seen as d on a.fact_id = d.answered
   where a.disposition = 'conflict' and (d.kind = 'accept' or d.fact_id = a.decided_by)
-  order by a.fact_id asc, d.decided_at desc, d.decision_id collate "C" desc
+  order by a.fact_id asc, d.decided_at desc, {{ by_bytes('d.decision_id') }} desc
 ),
 
 decided as (

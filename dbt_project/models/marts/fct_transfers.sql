@@ -28,8 +28,8 @@ ends as (
   select
     l.event_key, l.item,
     case when l.measure = 'in_transit' then 'on_hand' else l.measure end as measure,
-    string_agg(l.location, ', ' order by l.location collate "C") filter (where l.direction < 0) as from_location,
-    string_agg(l.location, ', ' order by l.location collate "C") filter (where l.direction > 0) as to_location,
+    string_agg(l.location, ', ' order by {{ by_bytes('l.location') }}) filter (where l.direction < 0) as from_location,
+    string_agg(l.location, ', ' order by {{ by_bytes('l.location') }}) filter (where l.direction > 0) as to_location,
     count(*) filter (where l.direction < 0) as origins,
     count(distinct l.location) filter (where l.direction <> 0) as sites,
     coalesce(-sum(l.stated) filter (where l.direction < 0), 0)::bigint as shipped,
