@@ -37,8 +37,10 @@ lines as (
     true as is_line_kept,
     -- Answered here, as booleans: below, the planner knows nothing of these columns and would expect next to no rows.
     f.kind = 'movement' as is_movement,
-    f.role_rank = 3 or (f.role_rank = 2 and f.applies_movements) as is_heard
+    f.role_rank = 3 or (f.role_rank = 2 and f.applies_movements) as is_heard,
+    c.choice
   from {{ ref('int_facts') }} as f
+  left join chosen as c on f.fact_id = c.fact_id
   where f.disposition is null and not exists (
     select from shared_lines as s
     where s.source = f.source and s.line_key = f.line_key and s.location = f.location and s.measure = f.measure
@@ -53,7 +55,8 @@ lines as (
     first_value(f.body) over line as line_body,
     f.fact_id = first_value(f.fact_id) over line as is_line_kept,
     f.kind = 'movement' as is_movement,
-    f.role_rank = 3 or (f.role_rank = 2 and f.applies_movements) as is_heard
+    f.role_rank = 3 or (f.role_rank = 2 and f.applies_movements) as is_heard,
+    c.choice
   from {{ ref('int_facts') }} as f
   inner join shared_lines as s
     on f.source = s.source and f.line_key = s.line_key and f.location = s.location and f.measure = s.measure
@@ -82,9 +85,8 @@ balance_lines as (
   from lines as l
   inner join revised_lines as r
     on l.source = r.source and l.line_key = r.line_key and l.location = r.location and l.measure = r.measure
-  left join chosen as c on l.fact_id = c.fact_id
   where not l.is_movement and l.is_line_kept
-  window lowest as (partition by l.source, l.line_key, l.location, l.measure order by c.choice desc nulls last, l.revision)
+  window lowest as (partition by l.source, l.line_key, l.location, l.measure order by l.choice desc nulls last, l.revision asc)
 ),
 
 balances as (
@@ -149,14 +151,12 @@ shared_events as (
 tellings as (
   select
     h.*,
-    c.choice,
     first_value(h.source) over event as event_source,
     first_value(h.fact_id) over event as event_kept
   from heard_tellings as h
   inner join shared_events as e on h.event_key = e.event_key and h.location = e.location and h.measure = e.measure
-  left join chosen as c on h.fact_id = c.fact_id
   window event as (
-    partition by h.event_key, h.location, h.measure order by c.choice desc nulls last, h.role_rank desc, {{ kept_order('h') }}
+    partition by h.event_key, h.location, h.measure order by h.choice desc nulls last, h.role_rank desc, {{ kept_order('h') }}
   )
 ),
 
@@ -178,7 +178,7 @@ own_revisions as (
     first_value(o.item) over lowest = o.item and first_value(o.stock_lot) over lowest = o.stock_lot as is_same_stock
   from own_tellings as o
   where o.fact_id = o.revision_kept
-  window lowest as (partition by o.event_key, o.location, o.measure order by o.choice desc nulls last, o.revision)
+  window lowest as (partition by o.event_key, o.location, o.measure order by o.choice desc nulls last, o.revision asc)
 ),
 
 -- A later revision of a movement books the difference at its own time; the earlier one stays where it is.
