@@ -75,7 +75,7 @@ rules as (
   select distinct on (k.target, k.item, k.location)
     k.target, k.item, k.location, r.safety_stock, r.confidence,
     -- Silent about items that are sold no more: the channel keeps showing what is there.
-    r.discontinued = 'zero' and i.discontinued_from <= (select as_of from {{ source('ops', 'current_batch') }}) as is_ended
+    r.discontinued = 'zero' and i.discontinued_from <= (select b.as_of from {{ source('ops', 'current_batch') }} as b) as is_ended
   from wanted_keys as k
   inner join {{ source('ops', 'current_items') }} as i on k.item = i.item
   inner join {{ source('ops', 'current_channel_rules') }} as r
