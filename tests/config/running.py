@@ -154,8 +154,12 @@ class Run:
             "select fact_id, disposition, reason from intermediate.int_dispositions"
         ):
             out.dispositions[fact] = {"disposition": disposition, "reason": reason}
-        for out, fact, (verdict, variances) in rows("select fact_id, verdict, variances from canonical.verdicts"):
+        for out, fact, (verdict, variances, explained_by) in rows(
+            "select fact_id, verdict, variances, explained_by from canonical.verdicts"
+        ):
             out.verdicts[fact] = {"verdict": verdict, "variances": sorted(variances)}
+            if explained_by is not None:
+                out.verdicts[fact]["explained_by"] = [name.partition("|")[2] for name in explained_by]
         for out, fact, (entry, quantity) in rows("select fact_id, entry, quantity from canonical.ledger"):
             out.ledger.append({"fact": fact, "entry": entry, "quantity": quantity})
         return found

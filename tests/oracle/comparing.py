@@ -28,6 +28,11 @@ def differences(outcome: Outcome, wanted: Answer) -> list[str]:
         *_by_name("reason", _reasons(outcome, wanted), dict(wanted.reasons)),
         *_by_name("decision", _answered(outcome), wanted.decided),
         *_by_name("verdict", {k: (v["verdict"], v["variances"]) for k, v in outcome.verdicts.items()}, wanted.verdicts),
+        *_by_name(
+            "explanation",
+            {k: v["explained_by"] for k, v in outcome.verdicts.items() if "explained_by" in v},
+            wanted.explained_by,
+        ),
         *_by_name("balance", _keyed(outcome.balances), _keyed(wanted.balances)),
         *_by_name("ledger", _booked(outcome.ledger), _booked(wanted.ledger)),
     ]

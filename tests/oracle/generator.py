@@ -12,15 +12,27 @@ from typing import Any
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 FACTS_MAX = 9
+THEMES = [
+    "stream", "stream", "events", "statements", "revisions", "crossing", "lots", "units", "in_flight", "factors",
+]  # fmt: skip
+START = DAY + timedelta(hours=10)
+# From 10:00 back to shortly before the factor of B changes.
+TO_THE_CHANGE = timedelta(hours=10, minutes=30)
 
 
 def case(seed: int) -> dict[str, Any]:
     """One scenario; its facts stay few enough for a brute-force oracle."""
     chance = random.Random(seed)
-    theme = chance.choice(["stream", "stream", "events", "statements", "revisions", "crossing", "lots", "units"])
+    theme = chance.choice(THEMES)
     network = _network(chance, theme)
     facts: list[dict[str, Any]] = []
-    for index, instant in enumerate(sorted(_instant(chance) for _ in range(chance.randint(3, FACTS_MAX)))):
+    least = 7 if theme == "in_flight" else 3
+    for index, instant in enumerate(sorted(_instant(chance) for _ in range(chance.randint(least, FACTS_MAX)))):
+        if theme == "factors":
+            instant -= TO_THE_CHANGE
+        elif theme == "in_flight":
+            # Within the owner's lag of each other.
+            instant = START + (instant - START) / 6
         facts.append(_fact(chance, theme, network, facts, f"f{index + 1}", instant))
     found = {"name": f"seed-{seed}", "doc": f"Generated; theme {theme}.", "network": network, "facts": facts}
     return found | decided(seed, facts)
@@ -33,7 +45,11 @@ def history(seed: int, facts: int) -> dict[str, Any]:
     """
     chance = random.Random(seed)
     is_calm = seed % 2 == 0
-    themes = ["stream", "events", "statements"] if is_calm else ["stream", "revisions", "crossing", "lots", "units"]
+    themes = (
+        ["stream", "events", "statements", "in_flight"]
+        if is_calm
+        else ["stream", "revisions", "crossing", "lots", "units", "in_flight"]
+    )
     theme = chance.choice(themes)
     network = _network(chance, theme)
     if is_calm:
@@ -163,6 +179,8 @@ def _network(chance: random.Random, theme: str) -> dict[str, Any]:
     }
     if chance.random() < 0.3:
         sources["wms"]["lag_s"] = 300
+    if theme == "in_flight":
+        sources["wms"]["lag_s"] = chance.choice([0, 300, 600, 600, 1800])
     if chance.random() < 0.3:
         sources["tpl"]["timezone"] = chance.choice(["UTC", "Europe/Berlin", "America/Chicago"])
     return {
@@ -185,7 +203,7 @@ def _ownership(chance: random.Random, theme: str) -> list[dict[str, Any]]:
         {"measure": "on_hand", "location": "*", "source": "wms", "role": "primary", "grain": grain},
         {"measure": "on_hand", "location": "*", "source": "tpl", "role": "secondary"},
     ]
-    if chance.random() < 0.4:
+    if chance.random() < (0.1 if theme == "in_flight" else 0.4):
         rules[1]["movements"] = "apply"
     kind = chance.choice(["plain", "plain", "hybrid", "class", "pattern", "handover", "erp"])
     noon = (DAY + timedelta(hours=chance.choice([10, 11, 12]))).isoformat()
@@ -238,13 +256,14 @@ def _fact(
     if earlier and chance.random() < 0.12:
         return _echoed(chance, earlier)
     location = "CHI" if chance.random() < 0.08 else "HUB"
-    source = chance.choices(["wms", "tpl", "erp", "shop"], weights=[10, 8, 1, 1])[0]
+    weights = [4, 8, 2, 3] if theme == "in_flight" else [10, 8, 1, 1]
+    source = chance.choices(["wms", "tpl", "erp", "shop"], weights=weights)[0]
     is_balance = chance.random() < {"statements": 0.7, "events": 0.2, "revisions": 0.4}.get(theme, 0.45)
     fact: dict[str, Any] = {
         "id": name,
         "source": source,
         "kind": "balance" if is_balance else "movement",
-        "item": "B" if chance.random() < 0.12 else "A",
+        "item": "B" if chance.random() < (0.85 if theme == "factors" else 0.12) else "A",
         "location": location,
         "measure": "on_hand",
         "quantity": chance.choice([-4, -3, -2, -1, -1, 0, 1, 2, 3]),
@@ -258,6 +277,10 @@ def _fact(
     fact["received_at"] = _received(chance, instant)
     _identity(chance, theme, fact, earlier)
     _unit(chance, theme, fact)
+    if theme == "in_flight":
+        _whereabouts(chance, fact, earlier, instant)
+    elif theme == "factors" and fact["item"] == "B":
+        _over_the_change(chance, fact, earlier, instant)
     _rarities(chance, fact)
     if chance.random() < (0.75 if theme == "lots" else 0.05):
         fact["lot"] = chance.choice(["L1", "L2"])
@@ -329,6 +352,52 @@ def _unit(chance: random.Random, theme: str, fact: dict[str, Any]) -> None:
     elif fact["kind"] == "balance":
         fact["uom"] = "CA"
         fact["quantity"] = chance.choice([2, 3])
+
+
+def _whereabouts(chance: random.Random, fact: dict[str, Any], earlier: list[dict[str, Any]], instant: datetime) -> None:
+    """Shipments that several sources tell, some in documents, and statements by who knows some of them."""
+    if chance.random() < 0.9:
+        fact |= {"item": "A", "location": "HUB", "uom": "EA", "recorded": f"{instant:%Y-%m-%dT%H:%M:%SZ}"}
+        fact["received_at"] = (instant + timedelta(seconds=chance.choice([1, 1, 60, 700]))).isoformat()
+    moves = [f for f in earlier if f["kind"] == "movement"]
+    if not earlier:
+        fact |= {"source": "wms", "kind": "balance", "quantity": 10}
+    elif fact["kind"] == "movement":
+        fact["quantity"] = fact["quantity"] or -5
+        if "line_key" not in fact:
+            fact["event_key"] = chance.choice(["K1", "K2", "K3", f"own {fact['id']}"])
+            if chance.random() < 0.5:
+                fact["line_key"] = f"{chance.choice(['D1', 'D2'])}/{fact['id']}"
+        told = [f for f in moves if f.get("event_key") == fact["event_key"]]
+        if told and chance.random() < 0.8:
+            fact["quantity"] = told[0]["quantity"]
+    else:
+        stated = [f for f in earlier if f["kind"] == "balance" and f["source"] == "wms"]
+        base = stated[-1] if stated else {"quantity": 10, "id": ""}
+        share = chance.choice([0, 0.5, 1, 1])
+        known = [f for f in moves if f["source"] == "wms" or chance.random() < share]
+        if chance.random() < 0.6:
+            known = [f for f in known if int(f["id"][1:]) > int(base["id"][1:] or 0)]
+        fact["quantity"] = base["quantity"] + sum({f.get("event_key", f["id"]): f["quantity"] for f in known}.values())
+
+
+def _over_the_change(
+    chance: random.Random, fact: dict[str, Any], earlier: list[dict[str, Any]], instant: datetime
+) -> None:
+    """Cases of 4, then 5, told over the midnight between; counts in pieces that took them for one or the other."""
+    if fact["kind"] == "movement":
+        fact["uom"] = chance.choice(["CA", "CA", "CA", "EA"])
+        fact["quantity"] = chance.choice([-2, -1, -1, 1, 2])
+        if chance.random() < 0.3:
+            fact["revision"] = chance.choice([1, 2, 2, 3])
+    else:
+        moves = [f for f in earlier if f["kind"] == "movement" and f["item"] == "B" and chance.random() < 0.8]
+        fact["uom"] = "EA"
+        fact["quantity"] = 40 + sum(f["quantity"] * (chance.choice([4, 5]) if f["uom"] == "CA" else 1) for f in moves)
+    if chance.random() < 0.7:
+        end = instant + timedelta(minutes=chance.choice([5, 30, 40, 90]))
+        fact["recorded"] = {"from": f"{instant:%Y-%m-%dT%H:%M}Z", "to": f"{end:%Y-%m-%dT%H:%M}Z"}
+        fact["received_at"] = (end + timedelta(seconds=chance.choice([-900, 0, 60, 1800, 7200]))).isoformat()
 
 
 def _rarities(chance: random.Random, fact: dict[str, Any]) -> None:

@@ -25,7 +25,10 @@ MEASURES = {"on_hand", "allocated", "damaged", "quarantined", "in_transit", "con
 
 @dataclass(frozen=True)
 class Fact:
-    """A fact as the rules see it. ``amounts``: base quantity under each unit factor in force, the first at ``from``."""
+    """A fact as the rules see it. ``amounts``: base quantity under each unit factor in force, the first at ``from``.
+
+    ``factors``: the unit and the days those factors begin. ``owner_lag``: how late the primary at ``from`` may post.
+    """
 
     id: str
     source: str
@@ -37,6 +40,7 @@ class Fact:
     lot: str
     grain: str
     amounts: tuple[int, ...]
+    factors: tuple[str, ...]
     said: tuple[int, int]
     start: int
     end: int
@@ -50,6 +54,7 @@ class Fact:
     sequence: int | None
     role: int
     has_lag: bool
+    owner_lag: int
     disposition: str | None
 
     @property
@@ -167,8 +172,17 @@ class Network:
         roles = [self.role_at(*cell, source, moment) for moment in moments]
         return min(roles) if kind == "balance" else max(roles)
 
-    def amounts(self, item: str, uom: str, quantity: Fraction, location: str, span: tuple[int, int]) -> list[Fraction]:
-        """The quantity in base units under each factor in force inside ``span``; empty when the unit is unknown."""
+    def owner_lag_at(self, measure: str, location: str, item_class: str, at: int) -> int:
+        owners = [s for s in self.sources if self.role_at(measure, location, item_class, s, at) == PRIMARY]
+        return max((self.sources[s].get("lag_s", 0) * SECOND for s in owners), default=0)
+
+    def amounts(
+        self, item: str, uom: str, quantity: Fraction, location: str, span: tuple[int, int]
+    ) -> list[tuple[str, Fraction]]:
+        """The quantity in base units under each factor in force inside ``span``, by the day the factor begins.
+
+        Empty when the unit is unknown.
+        """
         known = self.items[item]
         factors = (known.get("units") or {}).get(uom)
         entries = factors if isinstance(factors, list) else [{"factor": factors}] if factors is not None else []
@@ -179,11 +193,11 @@ class Network:
         following = [*starts[1:], FOREVER]
         ends = [_midnight(entry.get("valid_to"), zone, following[n]) for n, entry in enumerate(entries)]
         found = [
-            quantity * Fraction(str(entry["factor"]))
+            (entry.get("valid_from") or "", quantity * Fraction(str(entry["factor"])))
             for entry, start, end in zip(entries, starts, ends, strict=True)
             if start < span[1] and span[0] < end
         ]
-        return found or ([quantity] if uom == known.get("base_uom", "EA") else [])
+        return found or ([("", quantity)] if uom == known.get("base_uom", "EA") else [])
 
 
 def _midnight(day: str | None, zone: ZoneInfo, otherwise: int) -> int:
@@ -225,8 +239,8 @@ def _read(network: Network, entry: dict[str, Any], receipts: list[int]) -> Fact 
     start, end = said[0], max(said[0] + 1, min(said[1], received + skew))
     amounts = network.amounts(item, entry["uom"], Fraction(str(entry["quantity"])), location, (start, end))
     if cancel and amounts:
-        amounts = [Fraction(0)]
-    if not amounts or any(amount.denominator != 1 for amount in amounts):
+        amounts = [("", Fraction(0))]
+    if not amounts or any(amount.denominator != 1 for _, amount in amounts):
         return refusal
     cell = (entry["measure"], location, network.items[item].get("item_class", "any"))
     grain, lot = network.grain_at(*cell, start), entry.get("lot") or ""
@@ -236,11 +250,11 @@ def _read(network: Network, entry: dict[str, Any], receipts: list[int]) -> Fact 
     line_key = str(entry.get("line_key", entry["id"]))
     return Fact(
         id=entry["id"], source=source, kind=kind, item=item, location=location, measure=entry["measure"], raw_lot=lot,
-        lot=lot if grain == "lot" else "", grain=grain, amounts=tuple(int(a) for a in amounts), said=said,
-        start=start, end=end,
+        lot=lot if grain == "lot" else "", grain=grain, amounts=tuple(int(a) for _, a in amounts),
+        factors=(entry["uom"], *(day for day, _ in amounts)), said=said, start=start, end=end,
         window_start=window[0], window_end=window[1], received=received, line_key=line_key,
         event_key=str(entry.get("event_key", f"{source}/{line_key}")), revision=revision, cancel=cancel,
-        sequence=entry.get("sequence"), has_lag=lag > 0,
+        sequence=entry.get("sequence"), has_lag=lag > 0, owner_lag=network.owner_lag_at(*cell, start),
         role=APPLYING if source == "operator" else network.role_over(kind, cell, source, window),
         disposition="test" if entry.get("test") else None,
     )  # fmt: skip

@@ -6,17 +6,20 @@ product and knows no incremental step: all facts in, all answers out.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from tests.oracle.deciding import Decisions
+from tests.oracle.in_flight import Flying, explanation, flying
+from tests.oracle.ordering import before, grouped, kept_order, order
 from tests.oracle.reading import APPLYING, OBSERVER, PRIMARY, Fact, read_facts
 
 Position = frozenset[str]
 POSITIONS_MAX = 4096
+Choice = dict[tuple[Any, ...], int]
 
 
 @dataclass
@@ -26,37 +29,11 @@ class Answer:
     balances: list[dict[str, Any]] = field(default_factory=list)
     dispositions: dict[str, str] = field(default_factory=dict)
     verdicts: dict[str, tuple[str, list[int]]] = field(default_factory=dict)
+    explained_by: dict[str, list[str]] = field(default_factory=dict)
     ledger: list[dict[str, Any]] = field(default_factory=list)
     reasons: dict[str, str | None] = field(default_factory=dict)  # only those that the page names
     rules: Counter[str] = field(default_factory=Counter)  # how often a rule decided something
     decided: dict[str, str] = field(default_factory=dict)
-
-
-def order(fact: Fact) -> tuple[Any, ...]:
-    """The §2 order."""
-    sequence = (0, 0) if fact.sequence is None else (1, fact.sequence)
-    return (fact.start, fact.end, sequence, fact.kind == "balance", fact.source, fact.line_key, fact.revision, fact.id)
-
-
-def kept_order(fact: Fact) -> tuple[Any, ...]:
-    return (fact.received, *order(fact.without_sequence()))
-
-
-def before(a: Fact, b: Fact) -> bool:
-    """a is provably before b (§2)."""
-    if a.source != b.source:
-        return a.window_end <= b.window_start
-    if a.end <= b.start:
-        return True
-    overlap = a.start < b.end and b.start < a.end
-    return overlap and a.sequence is not None and b.sequence is not None and a.sequence < b.sequence
-
-
-def grouped(facts: Iterable[Fact], by: Callable[[Fact], Hashable]) -> list[list[Fact]]:
-    groups: dict[Hashable, list[Fact]] = defaultdict(list)
-    for fact in facts:
-        groups[by(fact)].append(fact)
-    return list(groups.values())
 
 
 def answer(scenario: dict[str, Any], cap: int = POSITIONS_MAX) -> Answer:
@@ -79,6 +56,8 @@ class _Case:
                 facts.append(fact)
         self.facts = facts
         self.delta: dict[str, int] = {}
+        # What a counted movement adds: itself, less the telling it revises.
+        self.parts: dict[str, list[tuple[int, Fact]]] = {}
         self.line_received: dict[str, int] = {}
 
     def answer(self) -> Answer:
@@ -178,10 +157,10 @@ class _Case:
             self._note("§4 a movement is revised out of order", counted[-1].received < counted[0].received)
             self._note("§4 a movement is taken back", len(counted) > 1 and counted[-1].cancel)
             self._note("§4 the better role is kept, heard later", min(event, key=kept_order).source != owner)
-            told = 0
-            for fact in counted:
-                stated = 0 if fact.cancel else fact.amounts[0]
-                self.delta[fact.id], told = stated - told, stated
+            self._note("§1 several unit factors of a movement", any(len(f.amounts) > 1 for f in counted))
+            for revised, fact in zip([None, *counted], counted, strict=False):
+                self.parts[fact.id] = [(1, fact), *([(-1, revised)] if revised else [])]
+                self.delta[fact.id] = fact.amounts[0] - (revised.amounts[0] if revised else 0)
             for tellings in grouped([f for f in event if f.source != owner], lambda f: f.source):
                 latest = min(tellings, key=lambda f: (-f.revision, kept_order(f)))
                 agrees = any(latest.body == fact.body for fact in counted)
@@ -206,9 +185,11 @@ class _Case:
         mine = [f for f in self.facts if f.key == key]
         moves = sorted((f for f in mine if f.id in self.delta), key=order)
         candidates = [f for f in mine if f.kind == "balance" and f.id not in self.out.dispositions]
-        evidence = [f for f in mine if f.kind == "balance" and self.out.dispositions.get(f.id) == "not_owner"]
+        evidence = [f for f in mine if self.out.dispositions.get(f.id) == "not_owner"]
         applied = self._applied(candidates, mine)
-        _Key(self.out, key, moves, self.delta, candidates, evidence, applied, self.cap).decide()
+        told = _Told(flying(f for f in evidence if f.kind == "movement"), [f for f in self.facts if f.id in self.delta])
+        statements = [*candidates, *(f for f in evidence if f.kind == "balance")]
+        _Key(self.out, key, moves, self.parts, candidates, statements, applied, told, self.cap).decide()
 
     def _applied(self, candidates: list[Fact], mine: list[Fact]) -> list[Fact]:
         applied = []
@@ -233,6 +214,19 @@ def _is_closed(chosen: Iterable[str], ordered: list[tuple[Fact, Fact]]) -> bool:
     return not any(b.id in held and a.id not in held for a, b in ordered)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """Movements that are evidence about a key, and the counted movements of every key."""
+
+    evidence: list[Flying]
+    counted: list[Fact]
+
+
+def _choice_name(fact: Fact) -> tuple[Any, ...]:
+    """Tellings of one event in one unit that see the same factors hang on one choice of factor (ADR 0013)."""
+    return (fact.event_key, fact.location, fact.measure, fact.factors)
+
+
 class _Key:
     """One stock key: positions, verdicts, the base in force, balance and ledger."""
 
@@ -241,19 +235,35 @@ class _Key:
         out: Answer,
         key: tuple[str, str, str, str],
         moves: list[Fact],
-        delta: dict[str, int],
+        parts: dict[str, list[tuple[int, Fact]]],
         candidates: list[Fact],
-        evidence: list[Fact],
+        statements: list[Fact],
         applied: list[Fact],
+        told: _Told,
         cap: int,
     ) -> None:
         self.cap = cap
-        self.out, self.key, self.moves, self.delta, self.applied = out, key, moves, delta, applied
-        self.candidates, self.statements = candidates, sorted([*candidates, *evidence], key=order)
+        self.out, self.key, self.moves, self.parts, self.applied, self.told = out, key, moves, parts, applied, told
+        self.candidates, self.statements = candidates, sorted(statements, key=order)
         self.rank = {m.id: rank for rank, m in enumerate(moves)}
+        names = {_choice_name(f): len(f.amounts) for m in moves for _, f in parts[m.id] if len(f.amounts) > 1}
+        self.choices: list[Choice] = [
+            dict(zip(names, drawn, strict=True)) for drawn in product(*(range(n) for n in names.values()))
+        ]
+        self.known_totals: dict[Position, list[int]] = {}
 
-    def total(self, position: Iterable[str]) -> int:
-        return sum(self.delta[name] for name in position)
+    def total(self, position: Iterable[str], choice: Choice) -> int:
+        return sum(sign * f.amounts[choice.get(_choice_name(f), 0)] for m in position for sign, f in self.parts[m])
+
+    def totals(self, position: Position) -> list[int]:
+        """The sum of a position under every choice."""
+        if position not in self.known_totals:
+            self.known_totals[position] = [self.total(position, choice) for choice in self.choices]
+        return self.known_totals[position]
+
+    def booked(self, position: Iterable[str]) -> int:
+        """The sum at the factors in force at ``from``."""
+        return self.total(position, {})
 
     def positions(self, s: Fact) -> list[Position]:
         must = {m.id for m in self.moves if before(m, s)}
@@ -291,9 +301,11 @@ class _Key:
             verdict, variances, stand[s.id] = self._verdict(s)
             self.out.verdicts[s.id] = (verdict, variances)
             if s in self.candidates and s.id not in self.out.dispositions:
-                self.out.dispositions[s.id] = "contradicted" if verdict == "discrepancy" else "confirmed"
-                is_decided = verdict == "discrepancy" or variances == [0]
+                self.out.dispositions[s.id] = "contradicted" if verdict in ("discrepancy", "delay") else "confirmed"
+                is_decided = verdict in ("discrepancy", "delay") or variances == [0]
                 self.out.reasons[s.id] = None if is_decided else "undecided"
+                if verdict == "delay":
+                    self.out.reasons[s.id] = "in_flight"
         base = self._base()
         for m in self.moves:
             inside = base is not None and m.id in stand[base.id]
@@ -321,8 +333,12 @@ class _Key:
                     if (before(b, s) and not q <= p) or (before(s, b) and not p <= q):
                         self.out.rules[f"§6 {'Q inside P' if before(b, s) else 'P inside Q'} bars a pair"] += 1
                         continue
-                    moved = self.total(p) - self.total(q)
-                    found = {said - (stood + moved) for said in s.amounts for stood in b.amounts}
+                    found = {
+                        said - (stood + held - base_held)
+                        for held, base_held in zip(self.totals(p), self.totals(q), strict=True)
+                        for said in s.amounts
+                        for stood in b.amounts
+                    }
                     variances |= found
                     if 0 in found:
                         matching.append(p)
@@ -338,6 +354,11 @@ class _Key:
         ) < 0 < max(variances)
         self.out.rules["§6 compared with the first applied, which is later"] += b is not None and order(s) < order(b)
         self.out.rules["§1 several unit factors"] += len(s.amounts) > 1
+        if verdict == "discrepancy" and b is not None:
+            explained_by = explanation(s, b, variances, self.told.evidence, self.told.counted)
+            if explained_by is not None:
+                verdict, self.out.explained_by[s.id] = "delay", explained_by
+                self.out.rules["§6 several facts in flight explain"] += len(explained_by) > 1
         return verdict, sorted(variances), stands
 
     def _descending(self, position: Position) -> list[int]:
@@ -350,24 +371,34 @@ class _Key:
         self.out.rules["§5 the last in order is before another"] += bool(last) and self.applied[-1] not in last
         return base
 
-    def _totals(self, s: Fact) -> list[int]:
-        """Sums of its positions; where they are too many, every unordered movement in or out."""
+    def _outside(self, s: Fact) -> list[int]:
+        """What stands outside its positions under each choice; where they are too many, every movement in or out."""
         if s.id not in self.capped:
-            return [self.total(p) for p in self.found[s.id]]
-        least = self.total(m.id for m in self.moves if before(m, s))
-        may = [self.delta[m.id] for m in self.moves if not before(m, s) and not before(s, m)]
-        return [least + sum(d for d in may if d < 0), least + sum(d for d in may if d > 0)]
+            everything = self.totals(frozenset(m.id for m in self.moves))
+            return [
+                moved - held for p in self.found[s.id] for moved, held in zip(everything, self.totals(p), strict=True)
+            ]
+        after = self.booked(m.id for m in self.moves if before(s, m))
+        loose = [m for m in self.moves if not before(m, s)]
+        may = [self.booked([m.id]) for m in loose if not before(s, m)]
+        low, high = after + sum(d for d in may if d < 0), after + sum(d for d in may if d > 0)
+        for name in self.choices[0]:
+            alternatives = range(max(choice[name] for choice in self.choices) + 1)
+            shifts = [[self.total([m.id], {name: n}) - self.booked([m.id]) for m in loose] for n in alternatives]
+            low += min(sum(min(shift, 0) for shift in each) for each in shifts)
+            high += max(sum(max(shift, 0) for shift in each) for each in shifts)
+        return [low, high]
 
     def _balance(self, base: Fact | None, stand: dict[str, Position]) -> None:
-        everything = self.total(m.id for m in self.moves)
+        everything = frozenset(m.id for m in self.moves)
         low = high = None
-        quantity = everything
+        quantity = self.booked(everything)
         if base is not None:
-            quantity = base.amounts[0] + everything - self.total(stand[base.id])
+            quantity = base.amounts[0] + self.booked(everything) - self.booked(stand[base.id])
             witnesses = [a for a in self.applied if a is base or not before(a, base)]
-            results = [said + everything - held for a in witnesses for held in self._totals(a) for said in a.amounts]
+            results = [said + outside for a in witnesses for outside in self._outside(a) for said in a.amounts]
             low, high = min(results), max(results)
-            own = [said + everything - held for held in self._totals(base) for said in base.amounts]
+            own = [said + outside for outside in self._outside(base) for said in base.amounts]
             self.out.rules["§5 the bounds are wider than the base alone"] += (low, high) != (min(own), max(own))
             self.out.rules["§5 the bounds are apart"] += low != high
         self.out.rules["§5 there is no base"] += base is None
@@ -393,12 +424,12 @@ class _Key:
             if earlier is None:
                 self._enter(now, "opening", now.amounts[0])
             else:
-                expected = earlier.amounts[0] + self.total(stand[now.id]) - self.total(stand[earlier.id])
+                expected = earlier.amounts[0] + self.booked(stand[now.id]) - self.booked(stand[earlier.id])
                 self._enter(now, "reconciling", now.amounts[0] - expected)
                 self.out.rules["§5 an entry reconciles"] += now.amounts[0] != expected
         for m in self.moves:
             if m.id not in opened:
-                self._enter(m, "movement", self.delta[m.id])
+                self._enter(m, "movement", self.booked([m.id]))
 
     def _enter(self, fact: Fact, entry: str, quantity: int) -> None:
         self.out.ledger.append({"fact": fact.id, "entry": entry, "quantity": quantity})

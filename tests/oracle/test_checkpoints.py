@@ -13,7 +13,10 @@ from typing import Any
 import psycopg
 import pytest
 from tests.oracle.generator import day_reports, history
+from tests.oracle.histories import changing_units, posting_late
+from tests.oracle.rules import answer
 from tests.oracle.running import scenarios
+from tests.oracle.test_warehouse_agrees import disagreements
 
 from syncline.resolve import rebuild
 from syncline.resolve.hashes import derived_hashes
@@ -45,3 +48,34 @@ def test_a_batch_from_a_checkpoint_is_a_batch_from_the_beginning(
     assert anchored is not None
     assert checkpoints[0] >= 10, "a generator that leads to no checkpoints proves nothing"
     assert anchored[0] >= 1
+
+
+@pytest.mark.parametrize(("generated", "seed"), [(posting_late, 4), (changing_units, 5)])
+def test_what_is_in_flight_and_what_is_uncertain_end_at_a_checkpoint(
+    generated: Callable[[int, int], dict[str, Any]],
+    seed: int,
+    warehouse: psycopg.Connection,
+    warehouse_dsn: Callable[[str], str],
+    tmp_path: Path,
+) -> None:
+    """Verdicts and bounds that facts before a cut could reach (ADR 0013): many batches, a rebuild and the oracle."""
+    cases = [generated(1000 * seed + number, FACTS) for number in range(HISTORIES)]
+    for case in cases:
+        case["facts"].sort(key=lambda fact: (fact["received_at"], fact["id"]))
+    options = Options(batches=15, checkpoint_facts=1)
+    outcomes = run_scenarios(warehouse, warehouse_dsn("owner"), scenarios(cases), options)
+
+    found = derived_hashes(warehouse)
+    anchored = warehouse.execute("select count(*) from intermediate.int_anchors").fetchone()
+    wanted = [answer(case) for case in cases]
+    faults = disagreements(tmp_path, cases, outcomes, wanted)
+    assert not faults, faults
+    rebuild(warehouse, warehouse_dsn("owner"), tmp_path)
+    assert derived_hashes(warehouse) == found, f"seed {seed}"
+    assert anchored is not None
+    assert anchored[0] >= 5, "a generator that leads to no checkpoints proves nothing"
+    told = sum(len(each.explained_by) for each in wanted)
+    open_sets = sum(len(variances) > 1 for each in wanted for _, variances in each.verdicts.values())
+    assert (told if generated is posting_late else open_sets) >= 30, (
+        "a generator that never meets the rule proves nothing"
+    )

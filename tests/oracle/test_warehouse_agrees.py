@@ -72,6 +72,7 @@ def test_the_cases_reach_every_answer() -> None:
         )
     ) >= 5, dispositions  # fmt: skip
     assert min(verdicts[v] for v in ("match", "discrepancy", "incomparable")) >= 30, verdicts
+    assert verdicts["delay"] >= 5, verdicts
     assert min(entries[e] for e in ("opening", "movement", "reconciling")) >= 30, entries
     assert sum(1 for a in answers for _, variances in a.verdicts.values() if len(variances) > 1) >= 10
     conflicts = [(a, fact) for a in answers for fact, d in a.dispositions.items() if d == "conflict" and a.decided]

@@ -38,24 +38,33 @@ bases as (
 ),
 
 -- The base and every applied balance that is not provably before it, over all their positions: what the report says
--- beyond the movements it holds.
+-- beyond the movements it holds, and what uncertain movements outside may add to their booked amounts (ADR 0013).
 witnesses as (
   select
     b.item, b.location, b.measure, b.key_lot,
-    min(r.report - case when p.is_capped then p.total_in + p.open_up else p.total end) as slack_lo,
-    max(r.report - case when p.is_capped then p.total_in + p.open_down else p.total end) as slack_hi
+    min(
+      r.report - case when p.is_capped then p.total_in + p.open_up else p.total end + coalesce(h.outside_least, 0)
+    ) as slack_lo,
+    max(
+      r.report - case when p.is_capped then p.total_in + p.open_down else p.total end + coalesce(h.outside_most, 0)
+    ) as slack_hi
   from bases as b
   inner join {{ ref('int_statements') }} as a
     on b.item = a.item and b.location = a.location and b.measure = a.measure and b.key_lot = a.key_lot
     and a.is_applied and (b.fact_id = a.fact_id or not {{ provably_before('a', 'b') }})
   inner join {{ ref('int_positions') }} as p on a.fact_id = p.statement
+  left join {{ ref('int_shifts') }} as h
+    on p.statement = h.statement and p.size = h.size and p.members is not distinct from h.members
   cross join lateral unnest(a.quantities) as r (report)
   where not b.is_anchor
   group by b.item, b.location, b.measure, b.key_lot
   union all
-  select a.item, a.location, a.measure, a.key_lot, a.slack_lo, a.slack_hi
+  select
+    a.item, a.location, a.measure, a.key_lot,
+    a.slack_lo + coalesce(h.outside_least, 0), a.slack_hi + coalesce(h.outside_most, 0)
   from bases as b
   inner join {{ ref('int_anchors') }} as a on b.fact_id = a.fact_id
+  left join {{ ref('int_shifts') }} as h on a.fact_id = h.statement
 )
 
 select

@@ -22,12 +22,15 @@ select
   s.quantity as reported,
   s.rec_from as reported_from,
   s.rec_to as reported_to,
-  c.verdict,
+  case when d.fact_id is not null then 'delay' else c.verdict end as verdict,
   c.is_decided,
   c.variances,
   c.reason,
   c.compared_to,
+  d.explained_by,
+  d.due_at,
   {{ current_batch_id() }} as batch_id
 from {{ ref('int_statements') }} as s
 inner join {{ ref('int_comparisons') }} as c on s.fact_id = c.fact_id
+left join {{ ref('int_delays') }} as d on s.fact_id = d.fact_id
 where not s.is_anchor

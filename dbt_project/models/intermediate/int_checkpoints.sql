@@ -36,18 +36,21 @@ cells as (
 
 -- A balance that is not applied moves no number: it has its verdict from what it reaches, and keeps it as long as
 -- nothing new comes into its window. Others may be cut from it, once it has begun. A report that only says its day would
--- keep the whole day open otherwise.
+-- keep the whole day open otherwise. What is in flight may explain a later statement until its owner is overdue; told by
+-- the owner on the same side of the cut, it explains nothing after it.
 tellings as (
   select
     t.item, t.location, t.measure, t.fact_id, t.source, t.line_key, t.event_key, t.window_from, t.window_to,
     case
       when t.kind = 'balance' and t.role_rank <= 2 and t.sequence is null and s.is_applied is not true
         then t.rec_from + interval '1 microsecond'
+      when not f.is_settled then f.due_at
       else t.window_to
     end as bars_to
   from {{ ref('int_tellings') }} as t
   inner join cells as c on t.item = c.item and t.location = c.location and t.measure = c.measure
   left join {{ ref('int_statements') }} as s on t.fact_id = s.fact_id
+  left join {{ ref('int_in_flight') }} as f on t.fact_id = f.fact_id
   where t.is_in_scope
 ),
 
@@ -111,6 +114,19 @@ unlike as (
     on l.item = s.item and l.location = s.location and l.measure = s.measure and l.cut_at > s.rec_from
   where s.is_applied and l.fact_id <> s.fact_id
     and ((s.rec_from, s.rec_to) >= (l.rec_from, l.rec_to) or {{ provably_before('l', 's') }})
+),
+
+-- An uncertain movement before the cut must be inside every position that is kept of the balances there: it cancels then,
+-- whatever it amounts to (ADR 0013).
+uncertain as (
+  select distinct l.fact_id, l.cut_at
+  from last_applied as l
+  inner join {{ ref('int_choices') }} as c on l.item = c.item and l.location = c.location and l.measure = c.measure
+  inner join {{ ref('int_movements') }} as m on c.fact_id = m.fact_id and l.cut_at > m.rec_from
+  inner join {{ ref('int_statements') }} as s
+    on l.item = s.item and l.location = s.location and l.measure = s.measure and l.cut_at > s.rec_from
+    and s.is_applied and (l.fact_id = s.fact_id or not {{ provably_before('s', 'l') }})
+  where not {{ provably_before('m', 's') }}
 ),
 
 heard as (
@@ -210,3 +226,4 @@ left join moved as m on l.item = m.item and l.location = m.location and l.measur
 left join booked as b on l.item = b.item and l.location = b.location and l.measure = b.measure and l.cut_at = b.cut_at
 left join {{ ref('int_anchors') }} as a on l.item = a.item and l.location = a.location and l.measure = a.measure
 where not exists (select from unlike as u where u.fact_id = l.fact_id and u.cut_at = l.cut_at)
+  and not exists (select from uncertain as u where u.fact_id = l.fact_id and u.cut_at = l.cut_at)

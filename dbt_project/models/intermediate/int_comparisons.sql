@@ -4,9 +4,12 @@
     pre_hook='{{ hash_joins() }}',
 ) }}
 
--- One row for each statement: its variance set, its verdict and k*, the position it stands at (semantics §5, §6).
+-- One row for each statement: its variance set, its verdict before what is in flight is asked (`int_delays`), and k*, the
+-- position it stands at (semantics §5, §6).
 
-with pairs as (
+{%- set cap = 4096 %}
+
+with recursive pairs as (
   select
     s.fact_id,
     b.fact_id as compared_to,
@@ -36,20 +39,78 @@ crossings as (
   group by p.fact_id
 ),
 
+-- Keys with uncertain movements (ADR 0013): of two positions every choice adds the difference that one of its
+-- alternatives makes; what both hold cancels.
+mixed as (
+  select distinct p.fact_id, s.choices, s.shifts, q.shifts as base_shifts
+  from pairs as p
+  inner join {{ ref('int_shifts') }} as s on p.fact_id = s.statement
+  inner join {{ ref('int_shifts') }} as q on p.compared_to = q.statement
+),
+
+alternatives as (
+  select distinct m.fact_id, m.shifts, m.base_shifts, a.choice, a.shift - a.base_shift as amount
+  from mixed as m
+  cross join lateral unnest(m.choices, m.shifts, m.base_shifts) as a (choice, shift, base_shift)
+),
+
+-- One alternative of each choice, choice by choice, on distinct sums; more than the cap are dropped and found overfull.
+drawn (fact_id, shifts, base_shifts, choice, amount) as (
+  select fact_id, shifts, base_shifts, 0, 0::bigint
+  from mixed
+  union
+  select n.fact_id, n.shifts, n.base_shifts, n.choice, n.amount
+  from (
+    select e.*, count(*) over (partition by e.fact_id, e.shifts, e.base_shifts) as sums
+    from (
+      select distinct d.fact_id, d.shifts, d.base_shifts, a.choice, d.amount + a.amount as amount
+      from drawn as d
+      inner join alternatives as a
+        on d.fact_id = a.fact_id and d.shifts = a.shifts and d.base_shifts = a.base_shifts and a.choice = d.choice + 1
+    ) as e
+  ) as n
+  where n.sums <= {{ cap }}
+),
+
+sums as (
+  select d.fact_id, d.shifts, d.base_shifts, d.amount
+  from drawn as d
+  inner join mixed as m
+    on d.fact_id = m.fact_id and d.shifts = m.shifts and d.base_shifts = m.base_shifts
+    and d.choice = m.choices[cardinality(m.choices)]
+),
+
+overfull as (
+  select distinct m.fact_id
+  from mixed as m
+  where not exists (
+    select from sums as d where d.fact_id = m.fact_id and d.shifts = m.shifts and d.base_shifts = m.base_shifts
+  )
+),
+
+positions as not materialized (
+  select p.statement, p.size, p.members, p.total, p.is_capped, h.shifts
+  from {{ ref('int_positions') }} as p
+  left join {{ ref('int_shifts') }} as h
+    on p.statement = h.statement and p.size = h.size and p.members is not distinct from h.members
+),
+
 combinations as (
   select
     p.fact_id,
     s.size,
     s.members,
     s.total,
-    r.report - (b.report + s.total - q.total) as variance
+    r.report - (b.report + s.total - q.total) - coalesce(d.amount, 0) as variance
   from pairs as p
-  inner join {{ ref('int_positions') }} as s on p.fact_id = s.statement
-  inner join {{ ref('int_positions') }} as q on p.compared_to = q.statement
+  inner join positions as s on p.fact_id = s.statement
+  inner join positions as q on p.compared_to = q.statement
+  left join sums as d on p.fact_id = d.fact_id and s.shifts = d.shifts and q.shifts = d.base_shifts
   left join crossings as c on p.fact_id = c.fact_id
   cross join lateral unnest(p.quantities) as r (report)
   cross join lateral unnest(p.base_quantities) as b (report)
   where not s.is_capped and not q.is_capped
+    and not exists (select from overfull as o where o.fact_id = p.fact_id)
     and case
       when p.is_base_anchor then true
       when p.is_base_before then

@@ -28,7 +28,7 @@ select
     when t.kind = 'movement' then case when m.is_in_base then 'absorbed' else 'applied' end
     when s.is_applied then 'applied'
     when s.is_stale then 'stale'
-    when c.verdict in ('discrepancy', 'delay') then 'contradicted'
+    when c.verdict = 'discrepancy' then 'contradicted'
     else 'confirmed'
   end as disposition,
   case
@@ -36,6 +36,7 @@ select
     when t.kind = 'movement' then case when m.is_in_base then 'inside_base' end
     when s.is_applied then null
     when s.is_stale then 'before_primary'
+    when d.fact_id is not null then 'in_flight'
     when not c.is_decided then case when c.verdict = 'discrepancy' then null else 'undecided' end
   end as reason,
   case
@@ -53,6 +54,7 @@ from {{ ref('int_tellings') }} as t
 left join {{ ref('int_memberships') }} as m on t.fact_id = m.fact_id
 left join {{ ref('int_statements') }} as s on t.fact_id = s.fact_id
 left join {{ ref('int_comparisons') }} as c on t.fact_id = c.fact_id
+left join {{ ref('int_delays') }} as d on t.fact_id = d.fact_id
 where t.is_in_scope
 
 {% if is_incremental() -%}

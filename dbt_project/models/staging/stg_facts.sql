@@ -271,6 +271,7 @@ factored as (
   select
     m.fact_id,
     array_agg(m.written_quantity * f.factor_num / f.factor_den order by f.valid_from) as quantities,
+    array_agg(f.valid_from order by f.valid_from) as factor_days,
     bool_and(mod(m.written_quantity * f.factor_num, f.factor_den) = 0) as is_integral
   from cut as m
   inner join {{ source('ops', 'current_unit_factors') }} as f
@@ -285,6 +286,7 @@ factored as (
 judged as (
   select
     m.*,
+    f.factor_days,
     case when m.cancel then array[0::numeric]
       when l.item is not null then array[m.written_quantity * l.factor_num / l.factor_den]
       when f.fact_id is not null then f.quantities
@@ -338,6 +340,7 @@ select
   coalesce(j.lot, '') as lot,
   case when j.quarantine_code is null then j.quantities[1]::bigint end as quantity,
   case when j.quarantine_code is null and cardinality(j.quantities) > 1 then j.quantities::bigint[] end as quantity_alternatives,
+  case when j.quarantine_code is null and cardinality(j.quantities) > 1 then j.factor_days end as factor_days,
   j.said_from,
   j.said_to,
   j.line_key,

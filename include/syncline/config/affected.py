@@ -61,6 +61,7 @@ def find_facts(conn: psycopg.Connection, old: Rows, new: Rows, changed: Iterable
         for change in changed:
             if change.table == table:
                 find(conn, change)
+    _in_flight(conn, changed, new)
     _ownership(conn, old, new)
     conn.execute("analyze config_facts")
 
@@ -181,6 +182,34 @@ def _source(conn: psycopg.Connection, change: Change) -> None:
         )  # fmt: skip
 
 
+def _in_flight(conn: psycopg.Connection, changed: list[Change], new: Rows) -> None:
+    """Movements of other sources where a source whose lag changed is primary: how long they may explain (ADR 0013).
+
+    A rule that comes or goes in the same apply concerns them by itself.
+    """
+    late = {
+        change.key[0]
+        for change in changed
+        if change.table == "sources" and change.old and change.new and change.old["lag_s"] != change.new["lag_s"]
+    }
+    rules = [rule for rule in new["ownership_rules"] if rule["source"] in late and rule["role"] == "primary"]
+    rows = [
+        (rule["source"], rule["measure"], as_like(rule["location"]), namespace(rule["location"]), rule["item_class"])
+        for rule in rules
+    ]
+    _add(
+        conn, False,
+        """
+        s.kind = 'movement' and s.source <> c.source and s.quarantine_code is null and not s.is_test
+        """,
+        _columns(rows, ("source", "measure", "place", "space", "item_class")),
+        "join unnest(%(source)s::text[], %(measure)s::text[], %(place)s::text[], %(space)s::text[],"
+        " %(item_class)s::text[]) c (source, measure, place, space, item_class)"
+        " on s.measure = c.measure and c.item_class in ('*', s.item_class) and s.location like c.place"
+        " and case when position('|' in s.location) > 0 then split_part(s.location, '|', 1) else '' end = c.space",
+    )  # fmt: skip
+
+
 def _location(conn: psycopg.Connection, change: Change) -> None:
     values = {"location": change.key[0]}
     if change.old is None or change.new is None:
@@ -215,9 +244,9 @@ def _ownership(conn: psycopg.Connection, old: Rows, new: Rows) -> None:
 
     Whoever the rule names: a primary silences broader ones, so it changes the role of other sources too.
     """
-    heeded = [{"ownership_rules": heeded_rules(rows)} for rows in (old, new)]
+    was, now = ({"ownership_rules": heeded_rules(rows)} for rows in (old, new))
     spans = _unrolled(
-        *heeded, "ownership_rules", ("measure", "location", "item_class", "source"),
+        was, now, "ownership_rules", ("measure", "location", "item_class", "source"),
         lambda row: (row["role"], row["grain"], row["movements"]),
     )  # fmt: skip
     rows = [

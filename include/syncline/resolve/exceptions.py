@@ -27,7 +27,11 @@ union all
 select 'discrepancy', concat_ws('/', v.item, v.location, v.measure, nullif(v.lot, '')),
        v.source || ' says ' || v.reported || ', off by ' || array_to_string(v.variances, ' or ')
          || ' (' || v.fact_id || ')',
-       'Count the stock, or ask the source that is wrong. When the report is wrong: syncline decide accept <fact>.'
+       case when v.verdict = 'delay' then 'Ask the owner of the stock for the movements that others told ('
+         || array_to_string(v.explained_by, ', ') || '): it is overdue with them.'
+         else 'Count the stock, or ask the source that is wrong. '
+           || 'When the report is wrong: syncline decide accept <fact>.'
+       end
 from (
   select l.*
   from intermediate.int_touched_cells c
@@ -42,7 +46,7 @@ from (
       ) end
     order by x.lot, x.reported_from desc, x.reported_to desc, x.fact_id desc
   ) l
-) v where v.verdict = 'discrepancy'
+) v where (v.verdict = 'discrepancy' or (v.verdict = 'delay' and v.due_at <= (select as_of from ops.current_batch)))
   and not exists (select from ops.current_decisions a where a.kind = 'accept' and v.fact_id = any(a.answers))
   -- A site that tells balances only has nothing to explain a change with: its reports differ because stock moved.
   and (
@@ -85,6 +89,24 @@ where d.disposition = 'quarantined' and f.quarantine_code is not null
 group by 1, 2, f.quarantine_code
 """
 
+# A delay reaches nobody before its owner is overdue: then its key is thought about again.
+_WAKE = """
+insert into ops.key_triggers (item, location, measure, reason, due_at)
+select distinct v.item, v.location, v.measure, 'delay', v.due_at
+from intermediate.int_touched_cells c
+cross join lateral (
+  select * from canonical.verdicts x
+  where (x.item, x.location, x.measure) = (c.item, c.location, c.measure) and x.reported_from >= c.since
+  offset 0
+) v
+where v.verdict = 'delay' and v.due_at > (select as_of from ops.current_batch)
+  and not exists (
+    select from ops.key_triggers t
+    where t.batch_id is null
+      and (t.item, t.location, t.measure, t.reason, t.due_at) = (v.item, v.location, v.measure, 'delay', v.due_at)
+  )
+"""
+
 _IS_LOOKED_AT = """
   (e.rule like 'quarantined: %%' or (e.rule in ('conflict', 'discrepancy', 'discontinued_item_moved') and exists (
     select from intermediate.int_touched_cells c
@@ -97,6 +119,7 @@ def sync_exceptions(conn: psycopg.Connection, batch_id: int, as_of: datetime) ->
     """Open what has no open exception yet, close what has no cause any more; returns (opened, resolved)."""
     with conn.transaction():
         conn.execute(_CAUSES)
+        conn.execute(_WAKE)
         opened = conn.execute(
             """
             insert into ops.exceptions (rule, subject, state, detail, next_step, batch_id, opened_at)

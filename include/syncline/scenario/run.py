@@ -161,7 +161,7 @@ def _outcomes(conn: psycopg.Connection, scenarios: list[Scenario]) -> list[Outco
         'order by item collate "C", location collate "C", measure collate "C", lot collate "C"',
         "dispositions": "select fact_id, disposition, reason, decision_id from intermediate.int_dispositions "
         "order by fact_id",
-        "verdicts": "select fact_id, verdict, variances from canonical.verdicts order by fact_id",
+        "verdicts": "select fact_id, verdict, variances, explained_by from canonical.verdicts order by fact_id",
         "ledger": "select fact_id, entry, quantity from canonical.ledger "
         'order by item collate "C", location collate "C", measure collate "C", lot collate "C", booked_from, '
         'fact_id collate "C"',
@@ -195,7 +195,7 @@ def _outcome(scenario: Scenario, found: dict[str, list[Row]]) -> Outcome:
             str(bare(f)): {"disposition": d, "reason": reason} | ({"decision": bare(by)} if by else {})
             for f, d, reason, by in found["dispositions"]
         },
-        verdicts={str(bare(fact)): {"verdict": v, "variances": sorted(vs)} for fact, v, vs in found["verdicts"]},
+        verdicts={str(bare(fact)): _verdict(scenario, *rest) for fact, *rest in found["verdicts"]},
         ledger=[{"fact": bare(f), "entry": entry, "quantity": quantity} for f, entry, quantity in found["ledger"]],
         failures=[],
         transfers=[
@@ -208,6 +208,12 @@ def _outcome(scenario: Scenario, found: dict[str, list[Row]]) -> Outcome:
     )  # fmt: skip
     outcome.failures.extend(_differences(scenario.expect, outcome))
     return outcome
+
+
+def _verdict(scenario: Scenario, verdict: str, variances: list[int], explained_by: list[str] | None) -> dict[str, Any]:
+    """Only a delay says what explains it."""
+    found: dict[str, Any] = {"verdict": verdict, "variances": sorted(variances)}
+    return found if explained_by is None else {**found, "explained_by": [scenario.bare(fact) for fact in explained_by]}
 
 
 def _differences(expect: dict[str, Any], outcome: Outcome) -> Iterable[str]:
@@ -244,6 +250,10 @@ def _verdict_differences(expect: dict[str, Any], outcome: Outcome) -> Iterable[s
         got_set = outcome.verdicts.get(fact, {}).get("variances")
         if got_set != sorted(value):
             yield f"variances of {fact} are {got_set}, expected {sorted(value)}"
+    for fact, value in (expect.get("explained_by") or {}).items():
+        explained_by = outcome.verdicts.get(fact, {}).get("explained_by")
+        if explained_by != value:
+            yield f"{fact} is explained by {explained_by}, expected {value}"
 
 
 def _ledger_differences(wanted: list[dict[str, Any]], ledger: list[dict[str, Any]]) -> Iterable[str]:
