@@ -6,7 +6,7 @@ from typing import Any
 
 from syncline.twin.crosswalk import StockKey
 from syncline.twin.deliveries import Delivery
-from syncline.twin.network import PARTNERS
+from syncline.twin.network import DEMO, PARTNERS
 from syncline.twin.orders import Attempt
 from syncline.twin.replay import Change, Lived, Outcome, replay
 from syncline.twin.wms_log import iso_ms
@@ -49,7 +49,7 @@ def found(at_s: float, units: int, transaction: str = "", *, seen_s: float | Non
 def file(seen_s: float, as_of_s: float, units: int, *, partner: Any = ACME, control: int = 1, **how: Any) -> Delivery:
     """An 846 that says ``units`` on hand of every item and nothing of every other measure."""
     advice = Advice(partner, control, ms(seen_s), ms(as_of_s), how.get("has_time", True))
-    content = write(advice, lambda _, measure: units if measure == "on_hand" else 0)
+    content = write(advice, DEMO.items, lambda _, measure: units if measure == "on_hand" else 0)
     return Delivery(ms(seen_s), partner.source, advice.file_name, content)
 
 

@@ -10,7 +10,7 @@ import pytest
 from syncline.sources.wms_api.contract import breach
 from syncline.twin.faults import Faults
 from syncline.twin.ledger import Key
-from syncline.twin.network import ITEMS, MEASURES, SITES, SKUS
+from syncline.twin.network import DEMO, ITEMS, MEASURES, SITES
 from syncline.twin.schedule import Day
 from syncline.twin.wms_log import Posted
 from syncline.twin.world import World
@@ -51,7 +51,7 @@ def perfect_reader(world: World, location: str) -> dict[tuple[str, str], int]:
             continue
         known.add(body["transaction_id"])
         for line in body["lines"]:
-            item = SKUS[line["sku"]]
+            item = DEMO.skus[line["sku"]]
             if body.get("mode") == "count":
                 stock[item.sku, line["measure"]] = line["counted"]
                 continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -36,23 +35,12 @@ def run(
 
     Example: syncline scenario run tests/scenarios --shuffle 7 --batches 5 --duplicate 0.2 --rebuild
     """
-    from syncline.runtime import databases
+    from syncline.runtime.databases import throw_away
     from syncline.scenario import Options, read_scenarios, run_scenarios
-    from syncline.warehouse.connect import connect_dsn
-    from syncline.warehouse.migrate import migrate
 
     scenarios = read_scenarios(paths)
-    with databases.place(state_home().resolve()) as server:
-        name = f"syncline_scenario_{os.getpid()}"
-        databases.drop_database(server.owner_dsn, name)
-        databases.create_database(server.owner_dsn, name)
-        try:
-            dsn = server.dsn(name)
-            migrate(dsn)
-            with connect_dsn(dsn, name="scenario") as conn:
-                outcomes = run_scenarios(conn, dsn, scenarios, Options(shuffle, batches, duplicate, rebuild))
-        finally:
-            databases.drop_database(server.owner_dsn, name)
+    with throw_away(state_home().resolve(), "scenario") as (dsn, conn):
+        outcomes = run_scenarios(conn, dsn, scenarios, Options(shuffle, batches, duplicate, rebuild))
     failed = [outcome for outcome in outcomes if outcome.failures]
     if as_json:
         typer.echo(json.dumps([outcome.as_json() for outcome in outcomes], indent=1))

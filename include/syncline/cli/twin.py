@@ -19,7 +19,7 @@ app = typer.Typer(
     help="The digital twin: a simulated network with real servers and a known truth.", no_args_is_help=True
 )
 
-FAULTS_HELP = "none | default, then ,name=rate …; or a .yml, .json or .toml file (see: syncline twin faults)"
+FAULTS_HELP = "none | default | all, then ,name=rate …; or a .yml, .json or .toml file (see: syncline twin faults)"
 
 
 @app.command()
@@ -68,9 +68,21 @@ def score(
         str | None, typer.Option(help="Warehouse, a role that reads raw, ops and canonical; default: the owner's.")
     ] = None,
     truth_file: Annotated[Path | None, typer.Option(help="Default: ask the running twin.")] = None,
+    days: Annotated[float | None, typer.Option(help="Live this long in a throw-away warehouse and score that.")] = None,
+    events: Annotated[int, typer.Option(help="WMS events in all --days.")] = 500_000,
+    items: Annotated[int, typer.Option(help="With --days: stocked at each of the three sites.")] = 6_700,
+    seed: Annotated[int, typer.Option(help="With --days.")] = 7,
+    faults: Annotated[str, typer.Option(help=f"With --days: {FAULTS_HELP}")] = "all",
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Measure Syncline and the baselines against the truth."""
+    """Measure Syncline and the baselines against the truth, of a running twin or of a simulated week.
+
+    With --days the twin's feeds go through the real landing and resolve as fast as these can; nothing is pushed.
+    Example: syncline twin score --days 7 --events 500000
+    """
+    if days is not None:
+        _score_week(days, events, items, seed, faults, as_json)
+        return
     import dataclasses
     import json
 
@@ -92,6 +104,24 @@ def score(
         typer.echo(json.dumps(rows, indent=2))
     else:
         print_table(scores, held, value["status"])
+
+
+def _score_week(days: float, events: int, items: int, seed: int, faults: str, as_json: bool) -> None:
+    import json
+    from functools import partial
+
+    from syncline.runtime.databases import throw_away
+    from syncline.twin.fault_settings import read_faults
+    from syncline.twin.week import large_day, live_week
+    from syncline.twin.week_table import print_week
+
+    day, named = large_day(seed, days, events, items), read_faults(faults)
+    with throw_away(state_home().resolve(), "week") as (dsn, conn):
+        week = live_week(conn, dsn, day, named, partial(typer.echo, err=True))
+    if as_json:
+        typer.echo(json.dumps(week.as_json(), indent=2))
+    else:
+        print_week(week)
 
 
 @app.command()

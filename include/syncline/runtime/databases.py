@@ -103,6 +103,22 @@ def drop_database(admin_dsn: str, name: str) -> None:
         admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
+@contextmanager
+def throw_away(home: Path, purpose: str) -> Iterator[tuple[str, psycopg.Connection]]:
+    """An empty, migrated warehouse on the server of ``home`` for the time of a block: the owner's DSN, a connection."""
+    with place(home) as server:
+        name = f"syncline_{purpose}_{os.getpid()}"
+        drop_database(server.owner_dsn, name)
+        create_database(server.owner_dsn, name)
+        try:
+            dsn = server.dsn(name)
+            migrate(dsn)
+            with connect_dsn(dsn, name=purpose) as conn:
+                yield dsn, conn
+        finally:
+            drop_database(server.owner_dsn, name)
+
+
 def prepare_warehouse(server: Place, database: str, credentials: Credentials) -> str:
     """Create, migrate and open ``database`` for the four roles; return its revision. Idempotent."""
     create_database(server.owner_dsn, database)

@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncline.twin.ledger import Key, Ledger
-from syncline.twin.network import ITEMS, MEASURES, SITES, SKUS
+from syncline.twin.network import MEASURES
 from syncline.twin.wms_log import WmsLog
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Books:
         self._count = count
         self._rng = day.stream("telling")
         self._transactions = 0
+        self.lost_ms: dict[Key, int] = {}  # when the last event was posted that nobody can count
         self.logs = {
             site.location: WmsLog(
                 site.location,
@@ -43,7 +44,7 @@ class Books:
                 day.stream(f"late/{site.location}"),
                 day.stream(f"listing/{site.location}"),
             )
-            for site in SITES
+            for site in day.network.sites
             if site.wms
         }
 
@@ -66,16 +67,17 @@ class Books:
         """Opening stock of every key, and for sites with a WMS the opening counts of all four measures."""
         rng = self._day.stream("opening")
         top = {"A": 160, "B": 80, "C": 40}
-        for site in SITES:
-            for item in ITEMS:
+        items = self._day.network.items
+        for site in self._day.network.sites:
+            for item in items:
                 on_hand = rng.randint(4, 12) if item.scarce else rng.randint(15, top[item.item_class])
                 damaged = rng.randint(1, 2) if rng.random() < 0.1 else 0
                 opening = {"on_hand": on_hand, "allocated": 0, "damaged": damaged, "quarantined": 0}
                 for measure in MEASURES:
                     self.ledger.open(Key(site.location, item.sku, measure), at_ms, opening[measure])
             for measure in MEASURES if site.wms else ():
-                for first in range(0, len(ITEMS), COUNT_LINES_MAX):
-                    skus = [item.sku for item in ITEMS[first : first + COUNT_LINES_MAX]]
+                for first in range(0, len(items), COUNT_LINES_MAX):
+                    skus = [item.sku for item in items[first : first + COUNT_LINES_MAX]]
                     self.post_count(
                         site.location, at_ms, measure, {sku: self.balance(site.location, sku, measure) for sku in skus}
                     )
@@ -97,12 +99,22 @@ class Books:
         if log is None:
             self._apply(location, at_ms, effects, reason)
             return
+        if effects and self._faults.lost_event and self._rng.random() < self._faults.lost_event:
+            posted_ms = log.lose(at_ms)
+            self._apply(location, posted_ms, effects, reason)
+            self._lost(location, posted_ms, effects)
+            self._count.add("lost_event")
+            return
         self._tell_garbled(log, at_ms, kind, transaction_id, numbered, extra)
-        if self._faults.unknown_sku and self._rng.random() < self._faults.unknown_sku:
-            numbered = [{**line, "sku": SKUS[line["sku"]].alias} for line in numbered]
+        is_misnamed = self._faults.unknown_sku > 0 and self._rng.random() < self._faults.unknown_sku
+        if is_misnamed:
+            skus = self._day.network.skus
+            numbered = [{**line, "sku": skus[line["sku"]].alias} for line in numbered]
             self._count.add("unknown_sku")
         posted = log.append(at_ms, kind, transaction_id, numbered, **extra)
         self._apply(location, posted.posted_ms, effects, reason)
+        if is_misnamed:
+            self._lost(location, posted.posted_ms, effects)
         # A late event is not retried: the retry would be heard first and carry the event to its own, later time.
         if posted.visible_ms == posted.posted_ms and effects:
             self._tell_again(log, posted.posted_ms, kind, transaction_id, numbered, extra)
@@ -127,6 +139,9 @@ class Books:
     def _apply(self, location: str, at_ms: int, effects: list[Effect], reason: str) -> None:
         for effect in effects:
             self.ledger.post(Key(location, effect.item, effect.measure), at_ms, effect.delta, reason)
+
+    def _lost(self, location: str, at_ms: int, effects: list[Effect]) -> None:
+        self.lost_ms |= {Key(location, effect.item, effect.measure): at_ms for effect in effects}
 
     def _tell_garbled(
         self,

@@ -7,9 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from syncline.twin.network import ITEMS, PARTNERS, SAFETY_STOCK, SITES
+from syncline.twin.network import SAFETY_STOCK
 from syncline.twin.partner_files import PartnerFiles
 from syncline.twin.replay import Lived, replay
+from syncline.twin.schedule import HOUR_MS
 from syncline.twin.score import DayEnd, Score, score_baseline
 from syncline.twin.truth_api import status_of
 from syncline.twin.world import World
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from syncline.twin.schedule import Day
 
 SHOP_EVERY_MS = 60_000
+SHOP_KEYS_MAX = 1000  # a larger network's shop is told once an hour
 SETTLE_STEP_MS = 600_000
 
 
@@ -43,11 +45,7 @@ def compare(day: Day, faults: Faults) -> Comparison:
 
 def live(day: Day, faults: Faults, folder: Path) -> tuple[World, int]:
     """The world when all is quiet, and that instant; ``folder`` is where the partners drop their files."""
-    world = World(day, faults)
-    for partner in PARTNERS:
-        PartnerFiles(partner, world, folder / partner.source).start()
-    for at_ms in range(day.start_ms, day.end_ms, SHOP_EVERY_MS):
-        world.schedule.at(at_ms, lambda now_ms: _tell_shop(world, now_ms))
+    world = begin(day, faults, folder)
     now_ms = day.end_ms
     while not world.is_quiet(now_ms):
         now_ms += SETTLE_STEP_MS
@@ -55,10 +53,21 @@ def live(day: Day, faults: Faults, folder: Path) -> tuple[World, int]:
     return world, now_ms
 
 
+def begin(day: Day, faults: Faults, folder: Path) -> World:
+    """A world at its beginning, its partners and its shop at work; partners drop their files into ``folder``."""
+    world = World(day, faults)
+    for partner in day.network.partners:
+        PartnerFiles(partner, world, folder / partner.source).start()
+    is_small = len(world.shop_opening) <= SHOP_KEYS_MAX
+    for at_ms in range(day.start_ms, day.end_ms, SHOP_EVERY_MS if is_small else HOUR_MS):
+        world.schedule.at(at_ms, lambda now_ms: _tell_shop(world, now_ms))
+    return world
+
+
 def _tell_shop(world: World, at_ms: int) -> None:
-    """Once a minute the shop is told the truth: demand follows what a shop shows, and no baseline may steer the day
+    """From time to time the shop is told the truth: demand follows what a shop shows, and no baseline may steer the day
     on which all of them are measured."""
-    for site in SITES:
-        for item in ITEMS:
+    for site in world.day.network.sites:
+        for item in world.day.network.items:
             sellable = max(0, world.orders.sellable(site.location, item.sku) - SAFETY_STOCK[item.item_class])
             world.shop.steer(item.sku, site.location, sellable, at_ms)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from syncline.twin import seeds
+from syncline.twin.network import DEMO, Network
 
 if TYPE_CHECKING:
     from syncline.landing import Fact
@@ -23,12 +24,15 @@ class StockKey(NamedTuple):
 class Crosswalk:
     """What a code of a source means. None means that no row says so."""
 
-    def __init__(self) -> None:
-        self._items = {(row[0], row[1]): str(row[2]) for row in seeds.rows("item_crosswalk")}
-        self._locations = {(row[0], row[1]): str(row[2]) for row in seeds.rows("location_crosswalk")}
-        self._measures = {(row[0], row[1]): str(row[2]) for row in seeds.rows("status_crosswalk")}
-        self._factors = {(row[0], row[1]): (int(row[2]), int(row[3])) for row in seeds.rows("unit_factors")}
-        self.zones = {str(row[0]): ZoneInfo(str(row[5])) for row in seeds.rows("sources")}
+    def __init__(self, network: Network = DEMO) -> None:
+        self._network = network
+        self._items = {(row[0], row[1]): str(row[2]) for row in seeds.rows("item_crosswalk", self._network)}
+        self._locations = {(row[0], row[1]): str(row[2]) for row in seeds.rows("location_crosswalk", self._network)}
+        self._measures = {(row[0], row[1]): str(row[2]) for row in seeds.rows("status_crosswalk", self._network)}
+        self._factors = {
+            (row[0], row[1]): (int(row[2]), int(row[3])) for row in seeds.rows("unit_factors", self._network)
+        }
+        self.zones = {str(row[0]): ZoneInfo(str(row[5])) for row in seeds.rows("sources", self._network)}
         self._keys: dict[StockKey, StockKey] = {}
 
     def key(self, source: str, fact: Fact) -> StockKey | None:
@@ -54,8 +58,8 @@ class Crosswalk:
     @cached_property
     def safety(self) -> dict[StockKey, int]:
         """Safety stock of the shop for every key."""
-        classes = {str(row[0]): row[2] for row in seeds.rows("items")}
-        rules = [(str(row[1]), row[2], int(row[3])) for row in seeds.rows("channel_rules")]
+        classes = {str(row[0]): row[2] for row in seeds.rows("items", self._network)}
+        rules = [(str(row[1]), row[2], int(row[3])) for row in seeds.rows("channel_rules", self._network)]
         return {
             StockKey(item, location): units
             for item, item_class in classes.items()

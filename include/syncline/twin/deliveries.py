@@ -13,8 +13,6 @@ from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from syncline.twin.network import LOCATIONS
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,12 +31,12 @@ class Delivery(NamedTuple):
 
 def deliveries(world: World, to_ms: int) -> list[Delivery]:
     """Everything delivered up to and including ``to_ms``, in time order; at one instant a source's own order."""
-    told = chain(*(_of_log(log) for log in world.books.logs.values()), world.files)
+    locations = world.day.network.locations
+    told = chain(*(_of_log(log, locations[site].wms) for site, log in world.books.logs.items()), world.files)
     return sorted((each for each in told if each.at_ms <= to_ms), key=attrgetter("at_ms"))
 
 
-def _of_log(log: WmsLog) -> Iterator[Delivery]:
-    source = LOCATIONS[log.site].wms
+def _of_log(log: WmsLog, source: str | None) -> Iterator[Delivery]:
     assert source is not None  # only a site with a WMS has a log
     for posted in log.records():
         delivery = Delivery(posted.visible_ms, source, posted.event_id, posted.body)

@@ -13,12 +13,15 @@ import yaml
 from syncline.errors import ConfigurationError
 from syncline.twin.faults import Faults, known
 
-BASES: dict[Any, Callable[..., Faults]] = {"none": Faults.none, "default": Faults}
-FORMS = "`none` or `default`, then `,name=rate` for each; or the path of a .yml, .json or .toml file of names and rates"
+BASES: dict[Any, Callable[..., Faults]] = {"none": Faults.none, "default": Faults, "all": Faults.all}
+FORMS = (
+    "`none`, `default` or `all`, then `,name=rate` for each;"
+    " or the path of a .yml, .json or .toml file of names and rates"
+)
 
 
 def read_faults(text: str) -> Faults:
-    """``none``, ``default``, ``default,late=0.2,late_max_s=100`` or the path of a file.
+    """``none``, ``default``, ``all``, ``default,late=0.2,late_max_s=100`` or the path of a file.
 
     A file maps names to rates (`syncline twin faults` lists them); ``base: none`` in it starts from no fault, without
     it the defaults hold for what is not named.

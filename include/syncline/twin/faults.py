@@ -34,6 +34,7 @@ class Faults:
     unknown_type: float = _fault(0.0, "a record of an unknown type, then the right one")
     unknown_sku: float = _fault(0.0, "a real movement under a code no crosswalk knows: lost until somebody teaches it")
     key_conflict: float = _fault(0.0, "a retry that states another quantity")
+    lost_event: float = _fault(0.0, "stock moves and its event is never told: a gap in the sequence, lost for good")
     # Answers over HTTP -----------------------------------------------------------------------------------------
     lost_request: float = _fault(0.01, "connection closed, nothing executed")
     lost_answer: float = _fault(0.01, "executed, connection closed without an answer")
@@ -52,6 +53,8 @@ class Faults:
     half_written_s: int = _fault(480, "a half-written file is complete after this")
     junk_file: float = _fault(0.05, "random bytes beside the right file")
     empty_file: float = _fault(0.05, "an empty file beside the right one")
+    wrong_line: float = _fault(0.0, "a line states some units too many or too few")
+    partner_skew_s: int = _fault(0, "a partner's clock is wrong by up to this, always the same; declared is 60")
     # Jobs of the ERP itself ------------------------------------------------------------------------------------
     row_lock_jobs_per_min: float = _fault(10.0, "jobs in a real minute that lock rows our adjustments want")
     row_lock: float = _fault(0.15, "a job locks the rows of the document being posted, in the opposite order")
@@ -71,6 +74,18 @@ class Faults:
         """No fault but those named; durations keep their defaults."""
         quiet = {name: 0.0 for name in known() if not name.endswith("_s")}
         return cls(**{**quiet, **rates})  # type: ignore[arg-type]
+
+    @classmethod
+    def all(cls, **rates: float) -> Faults:
+        """Every fault, also those that break a contract or lose something for good, but those that are named."""
+        return cls(**{**ALL, **rates})  # type: ignore[arg-type]
+
+
+# What is off by default, rare enough that the rest of the feed is still read.
+ALL = {
+    "broken_record": 0.005, "unknown_type": 0.005, "unknown_sku": 0.0002, "key_conflict": 0.005, "lost_event": 0.0005,
+    "wrong_line": 0.002, "partner_skew_s": 30,
+}  # fmt: skip
 
 
 def known() -> dict[str, tuple[float, str]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from syncline.twin.books import Effect
-from syncline.twin.network import ITEMS, Item
 
 if TYPE_CHECKING:
     from syncline.twin.books import Books
+    from syncline.twin.network import Item
     from syncline.twin.schedule import Day, Schedule
 
 OF_WHICH = {"good": None, "damaged": "damaged", "hold": "quarantined"}
@@ -28,7 +28,7 @@ class Floor:
 
     def _work(self, at_ms: int) -> None:
         work = self._rng.choices([name for name, _ in WORK], [weight for _, weight in WORK])[0]
-        item = self._rng.choice(ITEMS)
+        item = self._rng.choice(self._day.network.items)
         {
             "receipt": self._receive,
             "return": self._take_back,

@@ -1,8 +1,11 @@
-"""The demo network: sites, items and the codes each system writes for them."""
+"""The simulated network: sites, items and the codes each system writes for them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from syncline.errors import ConfigurationError
 
 MEASURES = ("on_hand", "allocated", "damaged", "quarantined")
 EDI_CODES = {"on_hand": "17", "allocated": "27", "quarantined": "QH", "damaged": "74"}
@@ -57,13 +60,41 @@ class Partner:
         return self.sku_pattern.format(item.number)
 
 
-def _item(number: int) -> Item:
-    item_class = "A" if number <= 16 else "B" if number <= 40 else "C"
+@dataclass(frozen=True)
+class Network:
+    """Every item is stocked at every site."""
+
+    items: tuple[Item, ...]
+    sites: tuple[Site, ...]
+    partners: tuple[Partner, ...]
+    wms_clock_skew_s: int = 2  # declared; their clocks are right
+
+    @classmethod
+    def sized(cls, items: int, hybrid_every_s: int, edi_only_every_s: int) -> Network:
+        """The demo's sites with ``items`` items, partners that send that often, and WMS clocks declared to be right."""
+        if not 1 <= items <= ITEMS_MAX:
+            raise ConfigurationError(
+                f"A network of {items} items is not simulated.", next_step=f"Give 1 to {ITEMS_MAX} items."
+            )
+        hybrid, edi_only = PARTNERS
+        partners = replace(hybrid, every_s=hybrid_every_s), replace(edi_only, every_s=edi_only_every_s)
+        return cls(tuple(_item(number, items) for number in range(1, items + 1)), SITES, partners, 0)
+
+    @cached_property
+    def skus(self) -> dict[str, Item]:
+        return {item.sku: item for item in self.items}
+
+    @cached_property
+    def locations(self) -> dict[str, Site]:
+        return {site.location: site for site in self.sites}
+
+
+def _item(number: int, of: int) -> Item:
+    item_class = "A" if number * 5 <= of else "B" if number * 2 <= of else "C"
     case_units = 24 if number % 7 == 0 else 6 if number % 5 == 0 else 12
     return Item(number, item_class, case_units, scarce=number % 4 == 0)
 
 
-ITEMS = tuple(_item(number) for number in range(1, 81))
 SITES = (
     Site("DC1", "America/Chicago", "us", "dc1_wms", "acme_3pl", demand_share=5),
     Site("DC2", "Europe/Berlin", "eu", "dc2_wms", None, demand_share=3),
@@ -74,6 +105,7 @@ PARTNERS = (
     Partner("acme_3pl", "DC1", "America/Chicago", "ACMELOGISTICS", "ACM-CHI", "A-1{:04d}", 1800, files_stale=True),
     Partner("beta_3pl", "DC3", "America/New_York", "BETAFULFIL", "BETA-NJ2", "BF{:04d}X", 1200, files_stale=False),
 )
-SKUS = {item.sku: item for item in ITEMS}
-LOCATIONS = {site.location: site for site in SITES}
+ITEMS_MAX = 9999  # a code has four digits
+ITEMS = tuple(_item(number, of=80) for number in range(1, 81))
+DEMO = Network(ITEMS, SITES, PARTNERS)
 SAFETY_STOCK = {"A": 3, "B": 1, "C": 0}

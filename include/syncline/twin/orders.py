@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from syncline.twin.books import Effect
-from syncline.twin.network import ITEMS, SITES
 
 if TYPE_CHECKING:
     from syncline.twin.books import Books
@@ -51,6 +51,9 @@ class Orders:
         self._demand = day.stream("demand")
         self._work = day.stream("fulfilment")
         self._in_flight: Counter[tuple[str, str]] = Counter()
+        self._sites, self._items = day.network.sites, day.network.items
+        wishes = ((6 if item.scarce else 1) * {"A": 5, "B": 3, "C": 1}[item.item_class] for item in self._items)
+        self._item_weights = list(accumulate(wishes))
         self._orders = 0
         self._shipments = 0
 
@@ -63,11 +66,10 @@ class Orders:
         return max(0, self._books.pickable(location, item) - promised)
 
     def _order(self, at_ms: int) -> None:
-        location = self._demand.choices(SITES, [site.demand_share for site in SITES])[0].location
-        weights = [(6 if item.scarce else 1) * {"A": 5, "B": 3, "C": 1}[item.item_class] for item in ITEMS]
+        location = self._demand.choices(self._sites, [site.demand_share for site in self._sites])[0].location
         wanted = {
             item.sku: self._demand.randint(1, 4)
-            for item in self._demand.choices(ITEMS, weights, k=self._demand.randint(1, 2))
+            for item in self._demand.choices(self._items, cum_weights=self._item_weights, k=self._demand.randint(1, 2))
         }
         self._orders += 1
         lines = []

@@ -28,6 +28,9 @@ class PartnerFiles:
     def __init__(self, partner: Partner, world: World, root: Path) -> None:
         self._partner, self._world, self._root = partner, world, root
         self._rng = world.day.stream(f"files/{partner.source}")
+        self._wrong = world.day.stream(f"wrong lines/{partner.source}")
+        skew_ms = world.faults.partner_skew_s * 1000
+        self._skew_ms = world.day.stream(f"clock/{partner.source}").randint(-skew_ms, skew_ms)
         self._control = 0
         for folder in FOLDERS:
             # Files of an earlier world would be lies in this one.
@@ -54,18 +57,27 @@ class PartnerFiles:
             has_time = False
             self._world.count.add("date_only")
         advice = self._advice(send_ms, as_of_ms, has_time=has_time)
-        content = self._content(advice)
+        content = self._content(advice, may_be_wrong=True)
         self._world.schedule.at(send_ms, lambda now_ms: self._deliver(now_ms, advice.file_name, content))
 
     def _advice(self, sent_ms: int, as_of_ms: int, *, has_time: bool) -> Advice:
         self._control += 1
-        return Advice(self._partner, self._control, sent_ms, as_of_ms, has_time)
+        advice = Advice(self._partner, self._control, sent_ms, as_of_ms, has_time, self._skew_ms)
+        self._world.advices[advice.reference] = as_of_ms
+        return advice
 
-    def _content(self, advice: Advice) -> bytes:
+    def _content(self, advice: Advice, *, may_be_wrong: bool = False) -> bytes:
         ledger, location = self._world.books.ledger, self._partner.location
-        return x12_846.write(
-            advice, lambda item, measure: ledger.balance_at(Key(location, item, measure), advice.as_of_ms)
-        )
+        rate = self._world.faults.wrong_line if may_be_wrong else 0.0
+
+        def quantity(item: str, measure: str) -> int:
+            units = ledger.balance_at(Key(location, item, measure), advice.as_of_ms)
+            if not rate or measure != "on_hand" or self._wrong.random() >= rate:
+                return units
+            self._world.count.add("wrong_line")
+            return units + self._wrong.choice((1, 2, 3, -1, -2, -3) if units >= 3 else (1, 2, 3))
+
+        return x12_846.write(advice, self._world.day.network.items, quantity)
 
     def _send(self, advice: Advice) -> None:
         self._put(advice.file_name, self._content(advice))

@@ -11,6 +11,7 @@ from syncline.twin.baselines import BASELINES, Baseline
 from syncline.twin.crosswalk import Crosswalk, StockKey
 from syncline.twin.deliveries import Delivery, deliveries
 from syncline.twin.drift import DriftMeter
+from syncline.twin.network import DEMO, Network
 from syncline.twin.statements import Reader, Statement
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Lived:
     told: list[Delivery]
     attempts: list[Attempt]
     nights: list[int]
+    network: Network = DEMO
 
     @classmethod
     def of(cls, world: World, now_ms: int) -> Lived:
@@ -67,6 +69,7 @@ class Lived:
             deliveries(world, now_ms),
             list(world.orders.attempts),
             nights,
+            day.network,
         )
 
     def steps(self) -> Iterator[tuple[int, int, Any]]:
@@ -122,7 +125,7 @@ def drift_unit_ms(lived: Lived, shown: list[Change]) -> int:
 
 def replay(lived: Lived) -> list[Outcome]:
     """Every baseline over the same deliveries. Each acts at once: its ERP and its shop never fail and never wait."""
-    safety, reader = Crosswalk().safety, Reader()
+    safety, reader = Crosswalk(lived.network).safety, Reader(lived.network)
     lanes = [_Lane(kind(lived.erp_opening, safety), lived) for kind in BASELINES]
     for at_ms, what, step in lived.steps():
         if what == TOLD:

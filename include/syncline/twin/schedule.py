@@ -10,11 +10,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from syncline.errors import ConfigurationError
+from syncline.twin.network import DEMO, Network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HOUR_MS = 3_600_000
+HOURS_MAX = 31 * 24
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,13 @@ class Day:
     hours: float = 4.0
     events_per_hour: int = 400
     grace_s: int = 120  # what was begun in business hours is finished in this time after them
+    network: Network = DEMO
 
     def __post_init__(self) -> None:
-        if not 0 < self.hours <= 72 or not 0 < self.events_per_hour <= 100_000:
+        if not 0 < self.hours <= HOURS_MAX or not 0 < self.events_per_hour <= 100_000:
             raise ConfigurationError(
                 f"A day of {self.hours} hours with {self.events_per_hour} events an hour is not simulated.",
-                next_step="Give more than 0 and at most 72 hours, and 1 to 100000 events an hour.",
+                next_step=f"Give more than 0 and at most {HOURS_MAX} hours, and 1 to 100000 events an hour.",
             )
 
     @property

@@ -35,7 +35,7 @@ class Score:
     drift_unit_hours: int
     erp_wrong: int
     erp_drift_units: int
-    oversold_units: int
+    oversold_units: int | None
     double_posts: int
     lock_failures: int | None
     latency_p50_s: float | None
@@ -110,7 +110,7 @@ def score_syncline(conn: psycopg.Connection[Any], truth: Truth) -> Score:
             latencies[event_id] = max(latencies.get(event_id, 0.0), latency_s)
     references = Counter(reference for reference, _ in truth.adjustments)
     row = conn.execute(score_sql.LOCKED_ATTEMPTS).fetchone()
-    return _score(
+    return measure(
         "syncline", truth, believed, flagged, truth.erp, [try_.shown for try_ in truth.attempts],
         double_posts=sum(times - 1 for times in references.values()),
         drift_unit_ms=truth.erp_drift_unit_ms,
@@ -121,7 +121,7 @@ def score_syncline(conn: psycopg.Connection[Any], truth: Truth) -> Score:
 
 def score_baseline(outcome: Outcome, truth: DayEnd) -> Score:
     """A baseline's ERP number is its belief: its ERP does at once what it is told."""
-    return _score(
+    return measure(
         outcome.name, truth, outcome.on_hand, outcome.flagged, outcome.on_hand, outcome.shown,
         double_posts=outcome.double_posts, drift_unit_ms=outcome.drift_unit_ms, lock_failures=None, latencies=None,
     )  # fmt: skip
@@ -140,11 +140,15 @@ def percentile(values: list[float], share: float) -> float | None:
     return round(ordered[max(0, math.ceil(share * len(ordered)) - 1)], 1) if ordered else None
 
 
-def _score(
+def measure(
     name: str, truth: DayEnd, believed: Mapping[StockKey, int], flagged: set[StockKey], erp: Mapping[StockKey, int],
-    shown: list[int], *, double_posts: int, drift_unit_ms: int, lock_failures: int | None,
+    shown: list[int] | None, *, double_posts: int, drift_unit_ms: int, lock_failures: int | None,
     latencies: list[float] | None,
 ) -> Score:  # fmt: skip
+    """The figures of an integrator that believes ``believed``, flags ``flagged`` and whose ERP says ``erp``.
+
+    ``shown``: what each attempt to buy saw in its shop, None when no shop was followed.
+    """
     wrong = {key: believed.get(key, 0) - true for key, true in truth.on_hand.items() if believed.get(key) != true}
     erp_off = [abs(erp.get(key, 0) - true) for key, true in truth.on_hand.items()]
     return Score(
@@ -156,7 +160,7 @@ def _score(
         drift_unit_hours=drift_unit_ms // HOUR_MS,
         erp_wrong=sum(1 for units in erp_off if units),
         erp_drift_units=sum(erp_off),
-        oversold_units=oversold_units(truth.attempts, shown),
+        oversold_units=None if shown is None else oversold_units(truth.attempts, shown),
         double_posts=double_posts,
         lock_failures=lock_failures,
         latency_p50_s=percentile(latencies or [], 0.50),

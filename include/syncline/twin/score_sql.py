@@ -15,6 +15,21 @@ union select item, location from intermediate.int_dispositions
   where measure = 'on_hand' and disposition in ('contradicted', 'conflict')
 """
 
+# The same, said of what holds now: a week holds many an old discrepancy that a later base has ended.
+FLAGGED_SINCE_BASE = """
+select item, location from canonical.balances where measure = 'on_hand' and is_ambiguous
+union select v.item, v.location from canonical.verdicts v join canonical.balances b using (item, location, measure, lot)
+  where v.measure = 'on_hand' and v.reported_to >= b.base_from
+  and (v.verdict in ('discrepancy', 'delay') or (v.verdict = 'match' and not v.is_decided))
+union select item, location from intermediate.int_dispositions where measure = 'on_hand' and disposition = 'conflict'
+"""
+
+# Whether any statement about a key is of a later instant than an epoch millisecond.
+TOLD_SINCE = """
+select exists (select from canonical.verdicts where measure = 'on_hand' and item = %s and location = %s
+  and verdict <> 'incomparable' and reported_to > to_timestamp(%s / 1000.0))
+"""
+
 # The ERP correction that carried an event of a WMS: the first one applied whose version is that of the event's batch
 # or a later one. A batch in which the key's wanted number did not move has no version, and no correction to wait for.
 # Events before the source's first load are left out: nobody was listening yet.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
-from syncline.twin.network import EDI_CODES, ITEMS, LOCATIONS, MEASURES, PARTNERS, SAFETY_STOCK, SITES
+from syncline.twin.network import DEMO, EDI_CODES, MEASURES, SAFETY_STOCK, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,13 +31,12 @@ COLUMNS = {
     "channel_rules": ("channel", "location", "item_class", "safety_stock", "confidence"),
     "tolerances": ("target", "item_class", "units_max"),
 }  # fmt: skip
-WMS_CLOCK_SKEW_S = 2
 PARTNER_CLOCK_SKEW_S = 60
 UNIT_VALUE = {"A": 4900, "B": 1900, "C": 700}  # minor units of currency
 TOLERANCE_UNITS = {"erp": 5000, "shop": 5000}
 
 
-def write_seeds(folder: Path) -> list[Path]:
+def write_seeds(folder: Path, network: Network = DEMO) -> list[Path]:
     """Write every CSV into ``folder`` (created when missing) and return the paths. Same network, same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -46,12 +45,12 @@ def write_seeds(folder: Path) -> list[Path]:
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(columns)
-            writer.writerows(rows(table))
+            writer.writerows(rows(table, network))
         paths.append(path)
     return paths
 
 
-def rows(table: str) -> Iterator[Row]:
+def rows(table: str, network: Network = DEMO) -> Iterator[Row]:
     """Rows of one configuration table, in ``COLUMNS`` order."""
     yield from {
         "sources": _sources,
@@ -64,59 +63,59 @@ def rows(table: str) -> Iterator[Row]:
         "ownership_rules": _ownership_rules,
         "channel_rules": _channel_rules,
         "tolerances": _tolerances,
-    }[table]()
+    }[table](network)
 
 
-def _sources() -> Iterator[Row]:
-    for site in SITES:
+def _sources(network: Network) -> Iterator[Row]:
+    for site in network.sites:
         if site.wms:
-            yield site.wms, "wms", "api", WMS_CLOCK_SKEW_S, 0, site.timezone
-    for partner in PARTNERS:
+            yield site.wms, "wms", "api", network.wms_clock_skew_s, 0, site.timezone
+    for partner in network.partners:
         yield partner.source, "3pl", "edi", PARTNER_CLOCK_SKEW_S, 0, partner.timezone
 
 
-def _locations() -> Iterator[Row]:
-    for site in SITES:
+def _locations(network: Network) -> Iterator[Row]:
+    for site in network.sites:
         yield site.location, site.timezone, site.region
 
 
-def _items() -> Iterator[Row]:
-    for item in ITEMS:
+def _items(network: Network) -> Iterator[Row]:
+    for item in network.items:
         yield item.sku, "EA", item.item_class, UNIT_VALUE[item.item_class]
 
 
-def _item_crosswalk() -> Iterator[Row]:
-    for item in ITEMS:
+def _item_crosswalk(network: Network) -> Iterator[Row]:
+    for item in network.items:
         yield "*", item.sku, item.sku, "", ""
-    for partner in PARTNERS:
-        for item in ITEMS:
+    for partner in network.partners:
+        for item in network.items:
             yield partner.source, partner.item_ref(item), item.sku, "", ""
 
 
-def _location_crosswalk() -> Iterator[Row]:
-    for site in SITES:
+def _location_crosswalk(network: Network) -> Iterator[Row]:
+    for site in network.sites:
         yield "*", site.location, site.location, "", ""
-    for partner in PARTNERS:
+    for partner in network.partners:
         yield partner.source, partner.warehouse_ref, partner.location, "", ""
 
 
-def _status_crosswalk() -> Iterator[Row]:
+def _status_crosswalk(network: Network) -> Iterator[Row]:
     for measure in MEASURES:
         yield "*", measure, measure
-    for partner in PARTNERS:
+    for partner in network.partners:
         for measure, code in EDI_CODES.items():
             yield partner.source, code, measure
 
 
-def _unit_factors() -> Iterator[Row]:
-    for item in ITEMS:
+def _unit_factors(network: Network) -> Iterator[Row]:
+    for item in network.items:
         yield item.sku, "EA", 1, 1, "", ""
         yield item.sku, "CA", item.case_units, 1, "", ""
 
 
-def _ownership_rules() -> Iterator[Row]:
+def _ownership_rules(network: Network) -> Iterator[Row]:
     for measure in MEASURES:
-        for location, site in LOCATIONS.items():
+        for location, site in network.locations.items():
             if site.wms:
                 yield measure, location, "*", site.wms, "primary", "item", "", "", ""
             if site.partner:
@@ -124,13 +123,13 @@ def _ownership_rules() -> Iterator[Row]:
                 yield measure, location, "*", site.partner, role, "item", "", "", ""
 
 
-def _channel_rules() -> Iterator[Row]:
-    for site in SITES:
+def _channel_rules(network: Network) -> Iterator[Row]:
+    for site in network.sites:
         for item_class, safety_stock in SAFETY_STOCK.items():
             yield "shop", site.location, item_class, safety_stock, "quantity"
 
 
-def _tolerances() -> Iterator[Row]:
+def _tolerances(_: Network) -> Iterator[Row]:
     for target, units_max in TOLERANCE_UNITS.items():
         for item_class in SAFETY_STOCK:
             yield target, item_class, units_max

@@ -19,7 +19,6 @@ from syncline.twin import env_file, sftp_server
 from syncline.twin.erp_books import ErpBooks
 from syncline.twin.erp_jobs import ErpJobs
 from syncline.twin.http_app import build
-from syncline.twin.network import PARTNERS
 from syncline.twin.partner_files import PartnerFiles
 from syncline.twin.serving import Serving
 from syncline.twin.truth_api import seen_of, truth_of
@@ -96,7 +95,7 @@ async def running(settings: Settings) -> AsyncIterator[Twin]:
             next_step="Start Postgres and give the twin a DSN whose user may create a schema.",
         ) from error
     accounts = []
-    for partner in PARTNERS:
+    for partner in world.day.network.partners:
         root = settings.files / partner.source
         PartnerFiles(partner, world, root).start()
         accounts.append(sftp_server.make_account(partner.source, root))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from syncline.edi import read_846
 from syncline.sources.wms_api.mapping import facts_of
 from syncline.twin.crosswalk import Crosswalk, StockKey
-from syncline.twin.network import SITES
+from syncline.twin.network import DEMO, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from syncline.twin.deliveries import Delivery
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SITE_OF = {site.wms: site.location for site in SITES if site.wms}
 
 
 class Statement(NamedTuple):
@@ -47,15 +46,16 @@ class Statement(NamedTuple):
 class Reader:
     """Reads deliveries in order. Holds the number of everything told so far, and nothing of the content."""
 
-    def __init__(self) -> None:
-        self._crosswalk = Crosswalk()
+    def __init__(self, network: Network = DEMO) -> None:
+        self._crosswalk = Crosswalk(network)
+        self._sites = {site.wms: site.location for site in network.sites if site.wms}
         self._told: dict[tuple[str, str, str], int] = {}
 
     def read(self, delivery: Delivery) -> list[Statement]:
         source, content = delivery.source, delivery.content
         if isinstance(content, bytes):
             return self._statements(source, read_846(content, source=source, file=delivery.name).facts, is_file=True)
-        return self._statements(source, facts_of(content, 0, SITE_OF[source]), is_file=False)
+        return self._statements(source, facts_of(content, 0, self._sites[source]), is_file=False)
 
     def _statements(self, source: str, facts: Iterable[Fact], *, is_file: bool) -> list[Statement]:
         crosswalk, found = self._crosswalk, []

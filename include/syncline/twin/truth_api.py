@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query
 
 from syncline.twin.crosswalk import StockKey
 from syncline.twin.ledger import Key
-from syncline.twin.network import ITEMS, SITES
 from syncline.twin.replay import Change, Lived, drift_unit_ms, replay
 from syncline.twin.wms_log import iso_ms
 
@@ -87,8 +86,8 @@ def seen_of(serving: Serving, now_ms: int) -> Seen:
         "shop": _rows(
             {
                 (item.sku, site.location): world.shop.available(item.sku, site.location)
-                for site in SITES
-                for item in ITEMS
+                for site in world.day.network.sites
+                for item in world.day.network.items
             }
         ),
     }

@@ -42,6 +42,8 @@ class WmsLog:
         self._rng = rng
         self._listing_rng = listing_rng
         self._log: list[Posted] = []
+        self._sequence = 0
+        self._posted_to_ms = 0
 
     def __len__(self) -> int:
         return len(self._log)
@@ -53,7 +55,17 @@ class WmsLog:
 
     def next_ms(self, at_ms: int) -> int:
         """The instant at which a record appended now would be posted."""
-        return max(at_ms, self._log[-1].posted_ms + 1) if self._log else at_ms
+        return max(at_ms, self._posted_to_ms + 1)
+
+    def lose(self, at_ms: int) -> int:
+        """Post an event that nobody will ever be told: its sequence number is missing. When it was posted."""
+        posted_ms, _ = self._next(at_ms)
+        return posted_ms
+
+    def _next(self, at_ms: int) -> tuple[int, int]:
+        self._posted_to_ms = self.next_ms(at_ms)
+        self._sequence += 1
+        return self._posted_to_ms, self._sequence
 
     def append(
         self,
@@ -66,8 +78,7 @@ class WmsLog:
         **extra: Any,
     ) -> Posted:
         """Post one event; ``extra`` are further fields of the event (``mode``, ``shipment_id``)."""
-        posted_ms = self.next_ms(at_ms)
-        sequence = len(self._log) + 1
+        posted_ms, sequence = self._next(at_ms)
         body = {
             "event_id": f"{self.site}-{sequence:08d}", "type": kind, "version": EVENT_VERSION, "site": self.site,
             "sequence": sequence, "transaction_id": transaction_id, "posted_at": iso_ms(posted_ms), "sandbox": False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from syncline.twin.books import Books
 from syncline.twin.faults import FaultCount, Faults
 from syncline.twin.floor import Floor
-from syncline.twin.network import ITEMS, SAFETY_STOCK, SITES
+from syncline.twin.network import SAFETY_STOCK
 from syncline.twin.orders import Orders
 from syncline.twin.schedule import Day, Schedule
 from syncline.twin.shop_book import ShopBook
@@ -31,14 +31,15 @@ class World:
         self.books = Books(day, self.schedule, faults, self.count)
         self.shop = ShopBook()
         self.files: list[Delivery] = []  # in the order in which they appeared
+        self.advices: dict[str, int] = {}  # reference of an 846 -> the true as-of of its quantities, epoch ms
         self.orders = Orders(day, self.schedule, self.books, self.shop)
         self.erp_opening: dict[tuple[str, str], int] = {}
         self.shop_opening: dict[tuple[str, str], int] = {}
         self.books.open(day.start_ms)
         self._open_targets()
         self.orders.start(day.events_per_hour * ORDER_SHARE)
-        shares = sum(site.demand_share for site in SITES)
-        for site in SITES:
+        shares = sum(site.demand_share for site in day.network.sites)
+        for site in day.network.sites:
             per_hour = day.events_per_hour * FLOOR_SHARE * site.demand_share / shares
             Floor(site.location, day, self.schedule, self.books).start(per_hour)
 
@@ -61,8 +62,8 @@ class World:
     def _open_targets(self) -> None:
         """ERP and shop start with last night's numbers: some are off by a few units."""
         rng = self.day.stream("targets")
-        for site in SITES:
-            for item in ITEMS:
+        for site in self.day.network.sites:
+            for item in self.day.network.items:
                 on_hand = self.books.balance(site.location, item.sku, "on_hand")
                 available = self.orders.sellable(site.location, item.sku) - SAFETY_STOCK[item.item_class]
                 errors = [rng.randint(-4, 4) if rng.random() < STALE_OPENING_RATE else 0 for _ in range(2)]

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from syncline.twin.network import EDI_CODES, ITEMS
+from syncline.twin.network import EDI_CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from syncline.twin.network import Partner
+    from syncline.twin.network import Item, Partner
 
 RECEIVER_ID = "SYNCLINE"
 
@@ -21,7 +21,8 @@ RECEIVER_ID = "SYNCLINE"
 class Advice:
     """One 846: its control number, when it was sent and the instant its quantities are of.
 
-    ``has_time`` False writes the as-of as a date only: the whole local day.
+    ``has_time`` False writes the as-of as a date only: the whole local day. ``skew_ms``: how far the partner's clock,
+    by which it writes both, is ahead.
     """
 
     partner: Partner
@@ -29,6 +30,7 @@ class Advice:
     sent_ms: int
     as_of_ms: int
     has_time: bool
+    skew_ms: int = 0
 
     @property
     def reference(self) -> str:
@@ -39,11 +41,13 @@ class Advice:
         return f"846_{self.partner.warehouse_ref}_{self.control:06d}.edi"
 
 
-def write(advice: Advice, quantity_of: Callable[[str, str], int]) -> bytes:
+def write(advice: Advice, items: Sequence[Item], quantity_of: Callable[[str, str], int]) -> bytes:
     """The interchange; ``quantity_of(item, measure)`` gives units at the as-of. Zero is written, never left out."""
     zone = ZoneInfo(advice.partner.timezone)
-    sent = datetime.fromtimestamp(advice.sent_ms / 1000, UTC).astimezone(zone)
-    as_of = datetime.fromtimestamp(advice.as_of_ms / 1000, UTC).astimezone(zone)
+    sent, as_of = (
+        datetime.fromtimestamp((at_ms + advice.skew_ms) / 1000, UTC).astimezone(zone)
+        for at_ms in (advice.sent_ms, advice.as_of_ms)
+    )
     time = [f"{as_of:%H%M}"] if advice.has_time else []
     control = f"{advice.control:09d}"
     body = [
@@ -51,10 +55,10 @@ def write(advice: Advice, quantity_of: Callable[[str, str], int]) -> bytes:
         ["BIA", "00", "SI", advice.reference, f"{as_of:%Y%m%d}", *time],
         ["N1", "WH", "", "92", advice.partner.warehouse_ref],
     ]
-    for number, item in enumerate(ITEMS, 1):
+    for number, item in enumerate(items, 1):
         body.append(["LIN", str(number), "SK", advice.partner.item_ref(item)])
         body += [["QTY", code, str(quantity_of(item.sku, measure)), "EA"] for measure, code in EDI_CODES.items()]
-    body.append(["CTT", str(len(ITEMS))])
+    body.append(["CTT", str(len(items))])
     body.append(["SE", str(len(body) + 1), "0001"])
     sender = advice.partner.sender_id
     head = [

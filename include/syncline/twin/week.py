@@ -1,0 +1,94 @@
+"""Ground truth at scale: a simulated week of a large network, Syncline beside the baselines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from syncline.twin.crosswalk import StockKey
+from syncline.twin.feeding import feed
+from syncline.twin.network import Network
+from syncline.twin.replay import Lived, drift_unit_ms, replay
+from syncline.twin.schedule import Day
+from syncline.twin.score import DayEnd, Score, measure, score_baseline
+from syncline.twin.score_sql import BALANCES, FLAGGED_SINCE_BASE, TOLD_SINCE
+from syncline.twin.truth_api import status_of
+from syncline.twin.verdict_score import VerdictScore, verdict_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+
+    from syncline.twin.faults import Faults
+    from syncline.twin.world import World
+
+FILES_EVERY_S = 12 * 3600
+
+
+@dataclass(frozen=True)
+class Week:
+    """Figures of one run; ``wrong_untold``: keys that are wrong because an event was lost and nothing has been said of
+    them since, so that nobody can know. They are no part of ``wrong_unflagged``."""
+
+    seed: int
+    scores: list[Score]
+    verdicts: list[VerdictScore]
+    wrong_untold: list[str]
+    facts: int
+    batches: int
+    dbt_s: float
+    status: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        shares = ("decided_share", "precision", "recall")
+        verdicts = [{**asdict(each), **{name: getattr(each, name) for name in shares}} for each in self.verdicts]
+        return {**asdict(self), "verdicts": verdicts}
+
+
+def large_day(seed: int, days: float, events: int, items: int) -> Day:
+    """``events`` WMS events in ``days`` days; both partners report everything every twelve hours.
+
+    Raises:
+        ConfigurationError: out of the bounds of what is simulated.
+    """
+    network = Network.sized(items, FILES_EVERY_S, FILES_EVERY_S)
+    hours = days * 24
+    return Day(seed=seed, hours=hours, events_per_hour=round(events / hours) if hours > 0 else 0, network=network)
+
+
+def live_week(conn: psycopg.Connection[Any], dsn: str, day: Day, faults: Faults, say: Callable[[str], None]) -> Week:
+    """Run it in the empty, migrated warehouse of ``conn`` and ``dsn`` (its owner); ``say`` is told how far it is."""
+    fed = feed(conn, dsn, day, faults, say)
+    say("scoring")
+    lived = Lived.of(fed.world, fed.now_ms)
+    end = DayEnd({change.key: change.units for change in lived.truth}, lived.attempts)
+    syncline, untold = _score(conn, fed.world, end, drift_unit_ms(lived, fed.believed))
+    row = conn.execute("select count(*) from raw.facts").fetchone()
+    return Week(
+        day.seed, [syncline, *(score_baseline(outcome, end) for outcome in replay(lived))],
+        verdict_scores(conn, fed.world, lived, fed.widths), untold,
+        row[0] if row else 0, fed.batches, round(fed.dbt_s, 1), status_of(fed.world, fed.now_ms),
+    )  # fmt: skip
+
+
+def _score(conn: psycopg.Connection[Any], world: World, end: DayEnd, drift: int) -> tuple[Score, list[str]]:
+    """Syncline's score, its belief taken for the ERP's number as with the baselines, and the keys nobody can know."""
+    believed = {StockKey(item, location): units for item, location, units in conn.execute(BALANCES)}
+    flagged = {StockKey(*row) for row in conn.execute(FLAGGED_SINCE_BASE)}
+    lost = {
+        StockKey(key.item, key.location): at_ms
+        for key, at_ms in world.books.lost_ms.items()
+        if key.measure == "on_hand"
+    }
+    wrong = [key for key, units in end.on_hand.items() if believed.get(key) != units and key not in flagged]
+    untold = set()
+    for key in wrong:
+        told = conn.execute(TOLD_SINCE, (key.item, key.location, lost.get(key, 0))).fetchone()
+        if key in lost and told == (False,):
+            untold.add(key)
+    score = measure(
+        "syncline", end, believed, flagged | untold, believed, None,
+        double_posts=0, drift_unit_ms=drift, lock_failures=None, latencies=None,
+    )  # fmt: skip
+    return score, sorted(f"{key.item}@{key.location}" for key in untold)
