@@ -20,7 +20,7 @@ Row = tuple["str | int", ...]
 COLUMNS = {
     "sources": ("source", "system", "feed", "clock_skew_s", "lag_s", "timezone"),
     "locations": ("location", "timezone", "region"),
-    "items": ("item", "base_uom", "item_class", "unit_value"),
+    "items": ("item", "base_uom", "item_class", "unit_value", "discontinued_from"),
     "item_crosswalk": ("source", "item_ref", "item", "valid_from", "valid_to"),
     "location_crosswalk": ("source", "location_ref", "location", "valid_from", "valid_to"),
     "status_crosswalk": ("source", "status_ref", "measure"),
@@ -28,7 +28,7 @@ COLUMNS = {
     "ownership_rules": (
         "measure", "location", "item_class", "source", "role", "grain", "movements", "valid_from", "valid_to",
     ),
-    "channel_rules": ("channel", "location", "item_class", "safety_stock", "confidence"),
+    "channel_rules": ("channel", "location", "item_class", "safety_stock", "confidence", "discontinued"),
     "tolerances": ("target", "item_class", "units_max"),
 }  # fmt: skip
 PARTNER_CLOCK_SKEW_S = 60
@@ -81,7 +81,7 @@ def _locations(network: Network) -> Iterator[Row]:
 
 def _items(network: Network) -> Iterator[Row]:
     for item in network.items:
-        yield item.sku, "EA", item.item_class, UNIT_VALUE[item.item_class]
+        yield item.sku, "EA", item.item_class, UNIT_VALUE[item.item_class], ""
 
 
 def _item_crosswalk(network: Network) -> Iterator[Row]:
@@ -126,7 +126,7 @@ def _ownership_rules(network: Network) -> Iterator[Row]:
 def _channel_rules(network: Network) -> Iterator[Row]:
     for site in network.sites:
         for item_class, safety_stock in SAFETY_STOCK.items():
-            yield "shop", site.location, item_class, safety_stock, "quantity"
+            yield "shop", site.location, item_class, safety_stock, "quantity", ""
 
 
 def _tolerances(_: Network) -> Iterator[Row]:
