@@ -25,7 +25,7 @@ _FACTS = {
         select distinct on (v.lot) v.* from keys k join canonical.verdicts v using (item, location, measure)
         where %(subject)s = concat_ws('/', item, location, measure, nullif(v.lot, ''))
         order by v.lot, v.reported_from desc, v.reported_to desc, v.fact_id desc) l
-      where verdict = 'discrepancy' """,
+      where verdict in ('discrepancy', 'delay') """,
     "discontinued_item_moved": """
       select f.fact_id from keys k join ops.current_items i using (item)
       join staging.stg_facts f using (item, location, measure)

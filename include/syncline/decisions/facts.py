@@ -52,7 +52,7 @@ _STARTS = """
 select x.fact_id from (
   select fact_id from intermediate.int_dispositions where disposition = 'conflict'
   union select decided_by from intermediate.int_dispositions where disposition = 'conflict'
-  union select fact_id from canonical.verdicts where verdict = 'discrepancy') x
+  union select fact_id from canonical.verdicts where verdict in ('discrepancy', 'delay')) x
 where starts_with(x.fact_id, %s) order by 1 limit 9
 """
 

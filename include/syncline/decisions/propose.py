@@ -121,7 +121,7 @@ def _is_disputed(conn: psycopg.Connection, telling: Telling) -> bool:
         return True
     row = conn.execute(
         """
-        select exists (select from canonical.verdicts where fact_id = %(fact)s and verdict = 'discrepancy')
+        select exists (select from canonical.verdicts where fact_id = %(fact)s and verdict in ('discrepancy', 'delay'))
             or exists (
               select from staging.stg_facts f join ops.current_items i using (item)
               where f.fact_id = %(fact)s and f.kind = 'movement' and f.said_from >= i.discontinued_from)

@@ -11,6 +11,7 @@ _DISPOSITIONS: dict[tuple[str, str | None], str] = {
     ("confirmed", None): "fits what the owner says",
     ("confirmed", "undecided"): "fits what the owner says, and would fit other numbers too",
     ("contradicted", None): "contradicts what the owner says",
+    ("contradicted", "in_flight"): "contradicts what the owner says; what the owner may still post explains it",
     ("stale", "before_primary"): "older than what the owner had told before: never overwrites",
     ("duplicate", "same_line"): "the same line told again, with the same content",
     ("duplicate", "same_event"): "the same event told again, with the same content",
