@@ -1,31 +1,29 @@
-"""One mutant: switch it on, run scenarios and seeds through the project, say who saw it."""
+"""One mutant: build its tables in place of the right ones, look who sees it, take it all back."""
 
 from __future__ import annotations
 
-import os
-import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg import sql
 from tests.mutation.mutants import Mutant
-from tests.mutation.switching import VARIABLE
+from tests.mutation.variants import Compiled
 from tests.oracle.comparing import differences
-from tests.oracle.rules import Answer, answer
-from tests.oracle.running import Server, generated
+from tests.oracle.rules import answer
+from tests.oracle.running import generated
 
-from syncline.errors import TerminalError
-from syncline.scenario import Options, Outcome, read_scenarios
+from syncline.scenario import Outcome, Scenario, read_outcomes, read_scenarios
+from syncline.warehouse.connect import connect_dsn
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
-MODELS = ["--select", "tag:resolve", "--resource-type", "model"]
 # The oracle tries every set of movements, and these have too many.
 TOO_MANY = {"too-many-orders", "too-many-orders-for-who-is-compared", "just-not-too-many-orders"}
-# A mutant that is no SQL any more proves nothing.
-NO_SQL = re.compile(
-    r"syntax error|does not exist|Compilation Error|must appear in the GROUP BY|cannot cast|is ambiguous"
-)
+# A mutant that breaks a key of a table is seen; one that is no SQL any more proves nothing.
+SEEN_BY_POSTGRES = (psycopg.errors.IntegrityError, psycopg.errors.DataError)
 
 
 @dataclass(frozen=True)
@@ -38,59 +36,70 @@ class Result:
     by: str
 
 
-@dataclass(frozen=True)
-class _Bench:
-    """What one process needs: the server, the cases, and what the oracle says of them."""
+class Bench:
+    """A warehouse in which all cases are resolved, and what is expected of each."""
 
-    server: Server
-    cases: list[dict[str, Any]]
-    wanted: list[Answer | None]
+    def __init__(self, dsn: str, compiled: Compiled, seeds: int) -> None:
+        self.dsn, self.compiled = dsn, compiled
+        self.cases = scenarios(seeds)
+        self.wanted = [
+            None if c.name in TOO_MANY else answer({"network": c.network, "facts": c.facts}) for c in self.cases
+        ]
+
+    def judge(self, number: int, mutant: Mutant) -> Result:
+        """What is seen of mutant ``number``; the warehouse is as before afterwards."""
+        variants = self.compiled.variants[number]
+        try:
+            with self._built(variants) as outcomes:
+                seen = self._seen(outcomes)
+        except SEEN_BY_POSTGRES as error:
+            return Result(mutant, "caught", f"Postgres: {str(error).splitlines()[0]}")
+        except psycopg.Error as error:
+            return Result(mutant, "broken", str(error))
+        if mutant.equivalent:
+            return Result(mutant, "lively" if seen else "equivalent", seen or mutant.equivalent)
+        return Result(mutant, "caught" if seen else "survived", seen)
+
+    def unbroken(self) -> str:
+        """What is seen when every table is built again as it is: nothing."""
+        with self._built({model.name: model.sql for model in self.compiled.models[:1]}) as outcomes:
+            return self._seen(outcomes)
+
+    @contextmanager
+    def _built(self, variants: dict[str, str]) -> Iterator[list[Outcome]]:
+        """The tables from the first changed one on, in a transaction that is rolled back."""
+        models = self.compiled.models
+        first = min(index for index, model in enumerate(models) if model.name in variants)
+        with connect_dsn(self.dsn, name="mutation") as conn, conn.transaction(force_rollback=True):
+            # As the models' own hooks: nothing of this is known to the planner.
+            conn.execute(
+                "set local enable_nestloop = off; set local enable_mergejoin = off; set local work_mem = '64MB'"
+            )
+            for model in models[first:]:
+                name = sql.Identifier(model.schema, model.name)
+                conn.execute(sql.SQL("drop table {} cascade").format(name))
+                body = sql.SQL(variants.get(model.name, model.sql))  # type: ignore[arg-type]
+                conn.execute(sql.SQL("create table {} as ").format(name) + body)
+            yield read_outcomes(conn, self.cases)
+
+    def _seen(self, outcomes: Sequence[Outcome]) -> str:
+        """Names of scenario files and a number of seeds that are not as they should be."""
+        wrong = [
+            case
+            for case, outcome, wanted in zip(self.cases, outcomes, self.wanted, strict=True)
+            if outcome.failures or (wanted is not None and differences(outcome, wanted))
+        ]
+        files = [case.name for case in wrong if case.expect]
+        seeds = len(wrong) - len(files)
+        more = [f"{len(files) - 3} more files"] if len(files) > 3 else []
+        return ", ".join([*files[:3], *more, *([f"{seeds} seeds"] if seeds else [])])
 
 
-_bench: _Bench | None = None
-
-
-def prepare(server: Server, root: str, seeds: int) -> None:
-    """Once in each process: take the project in ``root``, read the scenarios, ask the oracle."""
-    global _bench
-    os.environ["SYNCLINE_ROOT"] = root
-    # The oracle sees what dbt's own tests see and more, and they are half of a run.
-    vars(import_module("syncline.resolve.build"))["FIRST"] = MODELS
-    cases = [
-        {"name": s.name, "network": s.network, "facts": s.facts, "expect": s.expect}
-        for s in read_scenarios([SCENARIOS])
+def scenarios(seeds: int) -> list[Scenario]:
+    """All scenario files, then cases of the oracle."""
+    files = read_scenarios([SCENARIOS])
+    cases: list[dict[str, Any]] = [generated(seed) for seed in range(seeds)]
+    return files + [
+        Scenario(case["name"], Path(case["name"]), case["network"], case["facts"], {}, f"{number:05d}")
+        for number, case in enumerate(cases, start=1)
     ]
-    cases += [generated(seed) for seed in range(seeds)]
-    _bench = _Bench(server, cases, [None if case["name"] in TOO_MANY else answer(case) for case in cases])
-
-
-def judge(number: int | None, mutant: Mutant) -> Result:
-    """What is seen with the mutant of that number switched on."""
-    assert _bench is not None, "prepare() comes first"
-    os.environ[VARIABLE] = "" if number is None else str(number)
-    try:
-        seen = _seen(_bench)
-    except TerminalError as error:
-        kind = "broken" if NO_SQL.search(str(error)) else "caught"
-        return Result(mutant, kind, f"dbt: {str(error)[:300]}")
-    if mutant.equivalent:
-        return Result(mutant, "lively" if seen else "equivalent", seen or mutant.equivalent)
-    return Result(mutant, "caught" if seen else "survived", seen)
-
-
-def _seen(bench: _Bench) -> str:
-    """Who sees that something is wrong: scenario files by name, seeds by their number."""
-    outcomes = bench.server.run(bench.cases, Options())
-    names = [
-        case["name"]
-        for case, outcome, wanted in zip(bench.cases, outcomes, bench.wanted, strict=True)
-        if outcome.failures or _differs(outcome, wanted)
-    ]
-    files = [case["name"] for case in bench.cases if case.get("expect") and case["name"] in names]
-    seeds = len(names) - len(files)
-    return ", ".join([*files[:3], *([f"{len(files) - 3} more files"] if len(files) > 3 else []),
-                      *([f"{seeds} seeds"] if seeds else [])])  # fmt: skip
-
-
-def _differs(outcome: Outcome, wanted: Answer | None) -> bool:
-    return wanted is not None and bool(differences(outcome, wanted))

@@ -144,14 +144,52 @@ def _tellings(chance: random.Random) -> tuple[dict[str, Any], list[Case]]:
     for number in range(1, chance.randint(4, 8) + 1):
         fact = _fact(chance, number, _near(chance, NOON))
         if fact["kind"] == "movement" or chance.random() < 0.6:
-            fact |= {"kind": "movement", "quantity": chance.choice([-3, -2, -2, -2]), "event_key": chance.choice("KKL")}
+            fact |= {"kind": "movement", "quantity": chance.choice([-3, -2, -2]), "event_key": chance.choice("KKKL")}
             if chance.random() < 0.3:
                 fact["line_key"] = chance.choice("XY")
             if chance.random() < 0.15:
                 fact["item"] = "B"
         _revise(chance, fact, 0.5)
         facts.append(fact)
-    return _network(chance, _usual(chance)), facts
+    owner = {**ON_HAND, "source": "wms", "role": "primary"}
+    applying = [{**ON_HAND, "source": s, "role": "secondary", "movements": "apply"} for s in ("tpl", "erp")]
+    return _network(chance, [owner, *applying]), facts
+
+
+def _ties(chance: random.Random) -> tuple[dict[str, Any], list[Case]]:
+    """Everything in one or two minutes without a sequence: equal times, equal quantities, several sources."""
+    facts = []
+    for number in range(1, chance.randint(4, 8) + 1):
+        source = chance.choice(["wms", "wms", "tpl", "tpl", "erp"])
+        recorded = chance.choice(["2026-05-04T12:00Z"] * 4 + ["2026-05-04T12:01Z", "2026-05-04T12:00:30Z"])
+        received = NOON + timedelta(minutes=2, seconds=chance.randint(0, 90))
+        fact = _fact(chance, number, NOON, source=source, recorded=recorded, received_at=received.isoformat())
+        fact["quantity"] = chance.choice([9, 10, 8]) if fact["kind"] == "balance" else chance.choice([-1, -1, -2])
+        facts.append(fact)
+    owner, other = chance.choice([("wms", "tpl"), ("tpl", "wms"), ("erp", "wms")])
+    second = {**ON_HAND, "source": other, "role": "secondary", "movements": chance.choice(["", "apply"])}
+    return _network(chance, [{**ON_HAND, "source": owner, "role": "primary"}, second]), facts
+
+
+def _lagging(chance: random.Random) -> tuple[dict[str, Any], list[Case]]:
+    """Reports of sources that post late, over movements of two others that are ordered with each other."""
+    facts = []
+    for number in range(1, chance.randint(4, 8) + 1):
+        instant = NOON + timedelta(minutes=chance.choice([0, 2, 4, 6, 8]))
+        source = chance.choice(["wms", "erp", "tpl"])
+        fact = _fact(chance, number, instant, source=source, recorded=f"{instant:%Y-%m-%dT%H:%M:%SZ}")
+        fact["kind"] = "balance" if source == "tpl" else chance.choice(["movement", "movement", fact["kind"]])
+        fact["quantity"] = 10 if fact["kind"] == "balance" else chance.choice([-1, -2, 1])
+        fact["received_at"] = (instant + timedelta(seconds=chance.choice([1, 300, 900]))).isoformat()
+        facts.append(fact)
+    rules = [
+        {**ON_HAND, "source": "wms", "role": "primary"},
+        {**ON_HAND, "source": "tpl", "role": "secondary"},
+        {**ON_HAND, "source": "erp", "role": "secondary", "movements": "apply"},
+    ]
+    network = _network(chance, rules)
+    network["sources"]["tpl"]["lag_s"] = chance.choice([120, 600, 600])
+    return network, facts
 
 
 def _revise(chance: random.Random, fact: Case, share: float) -> None:
@@ -295,8 +333,13 @@ def _units(chance: random.Random) -> tuple[dict[str, Any], list[Case]]:
         if fact["kind"] == "balance":
             fact["uom"] = chance.choice(["CA", "CA", "EA"])
             fact["quantity"] = chance.choice([2, 3]) if fact["uom"] == "CA" else chance.choice([8, 10, 12, 15])
-            if chance.random() < 0.4:
-                fact["recorded"] = chance.choice(["2026-05-03", "2026-05-04"])
+            if chance.random() < 0.7:
+                over = {
+                    "from": f"{midnight - timedelta(minutes=5):%Y-%m-%dT%H:%M}Z",
+                    "to": f"{midnight:%Y-%m-%dT%H:05}Z",
+                }
+                fact["recorded"] = chance.choice(["2026-05-03", "2026-05-04", over, over])
+                fact["received_at"] = (midnight + timedelta(hours=chance.choice([-8, 1, 30, 30]))).isoformat()
         elif fact["item"] == "A":
             fact |= {"uom": "TH", "quantity": chance.choice([-3, -6, -2, 3])}
         else:
@@ -312,10 +355,12 @@ def _units(chance: random.Random) -> tuple[dict[str, Any], list[Case]]:
 THEMES = {
     "daylight": _daylight,
     "grains": _grains,
+    "lagging": _lagging,
     "lines": _lines,
     "measures": _measures,
     "ordered": _ordered,
     "places": _places,
     "tellings": _tellings,
+    "ties": _ties,
     "units": _units,
 }

@@ -48,7 +48,7 @@ def place(server: embedded.Server, role_passwords: dict[str, str]) -> Server:
 def test_ten_thousand_cases(place: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chunks = [range(first, min(first + CHUNK, FIRST + CASES)) for first in range(FIRST, FIRST + CASES, CHUNK)]
     ways = [DISTURBED if number % DISTURBED_EVERY == 0 else PLAIN for number in range(len(chunks))]
-    caps = [CAP if number % CAPPED_EVERY == CAPPED_EVERY - 1 else POSITIONS_MAX for number in range(len(chunks))]
+    caps = [CAP if (len(chunks) - number) % CAPPED_EVERY == 1 else POSITIONS_MAX for number in range(len(chunks))]
     reached: Counter[str] = Counter()
     faults: dict[str, list[str]] = {}
     oracle_s = warehouse_s = 0.0

@@ -1,6 +1,6 @@
 """Golden scenarios: small YAML networks pushed through the real warehouse and the real dbt project."""
 
 from syncline.scenario.read import Scenario, read_scenarios
-from syncline.scenario.run import Options, Outcome, run_scenarios
+from syncline.scenario.run import Options, Outcome, read_outcomes, run_scenarios
 
-__all__ = ["Options", "Outcome", "Scenario", "read_scenarios", "run_scenarios"]
+__all__ = ["Options", "Outcome", "Scenario", "read_outcomes", "read_scenarios", "run_scenarios"]

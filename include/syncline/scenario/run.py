@@ -86,7 +86,7 @@ def run_scenarios(conn: psycopg.Connection, dsn: str, scenarios: list[Scenario],
             for schema in ("staging", "intermediate", "canonical"):
                 _empty(conn, schema)
             rebuild(conn, dsn, Path(target))
-    return _outcomes(conn, scenarios)
+    return read_outcomes(conn, scenarios)
 
 
 def _empty(conn: psycopg.Connection, schema: str) -> None:
@@ -151,7 +151,8 @@ def _load(conn: psycopg.Connection, entries: list[Row | Decision]) -> None:
         )
 
 
-def _outcomes(conn: psycopg.Connection, scenarios: list[Scenario]) -> list[Outcome]:
+def read_outcomes(conn: psycopg.Connection, scenarios: list[Scenario]) -> list[Outcome]:
+    """What the derived tables say of each scenario, and where that is not what it expects."""
     found: dict[str, dict[str, list[Row]]] = {
         table: defaultdict(list) for table in ("balances", "dispositions", "verdicts", "ledger", "transfers")
     }
