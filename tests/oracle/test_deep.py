@@ -29,14 +29,13 @@ PROCESSES = 2
 CASES = int(os.environ.get("ORACLE_CASES", "10000"))
 FIRST = int(os.environ.get("ORACLE_FIRST", "0"))
 CHUNK = 1000
-# Of every so many chunks one is loaded in several ways.
-DISTURBED_EVERY = 5
+# So many are loaded in several ways.
+DISTURBED_CASES = 500
 PLAIN = [Options()]
 DISTURBED = [*PLAIN, Options(shuffle=7, batches=4, duplicate=0.3), Options(shuffle=8, batches=2, rebuild=True)]
 SHRUNK_MAX = 3
-# So many positions are too many in every tenth chunk: 4,096 are more than an oracle can try.
+# So many positions are too many in the last chunk: 4,096 are more than an oracle can try.
 CAP = 6
-CAPPED_EVERY = 10
 
 
 @pytest.fixture
@@ -46,27 +45,23 @@ def place(server: embedded.Server, role_passwords: dict[str, str]) -> Server:
 
 @pytest.mark.deep
 def test_ten_thousand_cases(place: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    chunks = [range(first, min(first + CHUNK, FIRST + CASES)) for first in range(FIRST, FIRST + CASES, CHUNK)]
-    ways = [DISTURBED if number % DISTURBED_EVERY == 0 else PLAIN for number in range(len(chunks))]
-    caps = [CAP if (len(chunks) - number) % CAPPED_EVERY == 1 else POSITIONS_MAX for number in range(len(chunks))]
+    work = [(seeds, PLAIN, POSITIONS_MAX) for seeds in _chunks(range(FIRST, FIRST + CASES))]
+    work[-1] = (work[-1][0], PLAIN, CAP)
+    work.append((range(FIRST, FIRST + min(CASES, DISTURBED_CASES)), DISTURBED, POSITIONS_MAX))
     reached: Counter[str] = Counter()
     faults: dict[str, list[str]] = {}
     oracle_s = warehouse_s = 0.0
     started = time.monotonic()
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
-        done = pool.map(compare, [place] * len(chunks), chunks, ways, caps)
-        for seeds, cap, chunk in zip(chunks, caps, done, strict=True):
+        done = pool.map(compare, [place] * len(work), *zip(*work, strict=True))
+        for (seeds, ways, cap), chunk in zip(work, done, strict=True):
             reached += chunk.reached
             faults |= chunk.faults
             oracle_s += chunk.oracle_s
             warehouse_s += chunk.warehouse_s
             with capsys.disabled():
-                print(
-                    f"\nseeds {seeds[0]} to {seeds[-1]}: {len(chunk.faults)} differ",
-                    "" if cap > CAP else f"(cap {cap})",
-                    end="",
-                    flush=True,
-                )
+                how = f", {len(ways)} ways" * (len(ways) > 1) + f", at most {cap} positions" * (cap == CAP)
+                print(f"\nseeds {seeds[0]} to {seeds[-1]}{how}: {len(chunk.faults)} differ", end="", flush=True)
     with capsys.disabled():
         print(
             f"\n{CASES:,} cases in {(time.monotonic() - started) / 60:.1f} minutes on {PROCESSES} processes "
@@ -74,6 +69,10 @@ def test_ten_thousand_cases(place: Server, tmp_path: Path, capsys: pytest.Captur
         )
     assert not faults, _told(place, tmp_path, faults)
     assert not missing(reached, CASES), missing(reached, CASES)
+
+
+def _chunks(seeds: range) -> list[range]:
+    return [seeds[first : first + CHUNK] for first in range(0, len(seeds), CHUNK)]
 
 
 def _told(place: Server, folder: Path, faults: dict[str, list[str]]) -> str:
