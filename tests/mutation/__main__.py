@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from tests.mutation.mutants import Mutant, read_mutants
 from tests.mutation.variants import Compiled, compile_project, write_project
-from tests.mutation.verdicts import Bench, Result, scenarios
+from tests.mutation.verdicts import Bench, Result, bench_cases
 
 from syncline.home import project_root
 from syncline.scenario import Options, run_scenarios
@@ -65,7 +65,7 @@ def _resolved(dsn: str, home: Path, seeds: int) -> Compiled:
     """Every case resolved by dbt in the database of ``dsn``; the SQL of the models and of their variants."""
     migrate(dsn)
     with connect_dsn(dsn, name="mutation") as conn:
-        run_scenarios(conn, dsn, scenarios(seeds), Options())
+        run_scenarios(conn, dsn, bench_cases(seeds), Options())
     return compile_project(home / "dbt_project", dsn, home / "target")
 
 

@@ -49,6 +49,11 @@ def scenarios(cases: Sequence[Case]) -> list[Scenario]:
     ]
 
 
+def as_case(scenario: Scenario) -> Case:
+    """What the oracle reads of a scenario."""
+    return {"network": scenario.network, "facts": scenario.facts, "decisions": scenario.decisions}
+
+
 @dataclass(frozen=True)
 class Server:
     """Where throw-away databases are made: DSN of the server's owner with ``{}`` for the database, and a template."""

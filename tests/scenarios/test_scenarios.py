@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from tests.oracle.comparing import differences
 from tests.oracle.rules import answer
+from tests.oracle.running import as_case
 
 from syncline.scenario import Options, Scenario, read_scenarios, run_scenarios
 
@@ -44,7 +45,7 @@ def test_as_expected_and_as_the_oracle_says(
             rows = {(b["item"], b["location"], b["measure"], b["lot"]) for b in outcome.balances}
             faults += [f"{scenario.name}: a row that nobody expects, {row}" for row in sorted(rows - named, key=str)]
         if scenario.name not in NOT_FOR_THE_ORACLE:
-            wanted = answer({"network": scenario.network, "facts": scenario.facts})
+            wanted = answer(as_case(scenario))
             faults += [f"{scenario.name}: {fault}" for fault in differences(outcome, wanted)]
     assert not faults, "\n".join(faults)
 
