@@ -33,11 +33,12 @@ COLOURS = {"caught": "green", "equivalent": "dim"}
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", default="", help="mutants whose rule or file has this text")
+    parser.add_argument("--only", action="append", help="mutants whose rule or file has this text; may be repeated")
     parser.add_argument("--seeds", type=int, default=300, help="cases of the oracle beside the scenario files")
     arguments = parser.parse_args()
     project = project_root() / "dbt_project"
-    mutants = [m for m in read_mutants() if arguments.only in m.rule or arguments.only in m.path]
+    asked = arguments.only or [""]
+    mutants = [m for m in read_mutants() if any(text in m.rule or text in m.path for text in asked)]
     if faults := [fault for m in mutants if (fault := m.fault(project))]:
         print("\n".join(faults), file=sys.stderr)
         return 1
