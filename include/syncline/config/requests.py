@@ -6,6 +6,8 @@ from datetime import datetime
 
 import psycopg
 
+from syncline.resolve.batches import CONFIGURATION
+
 
 def request_remapping(conn: psycopg.Connection, now: datetime, by: str) -> int:
     """Have the next batch stage the ``remap`` facts again; returns their number."""
@@ -16,8 +18,8 @@ def request_remapping(conn: psycopg.Connection, now: datetime, by: str) -> int:
     ).rowcount
 
 
-def touch_cells(conn: psycopg.Connection, now: datetime) -> int:
-    """Have the next batch decide the cells of the facts again; returns their number.
+def touch_cells(conn: psycopg.Connection, now: datetime, reason: str = CONFIGURATION) -> int:
+    """Have the next batch decide the cells of the facts again, from their beginning; returns their number.
 
     Also the cells of other items that share a line with such a fact, or an event with it or with a fact of its line:
     which telling is kept there can change. The cells that a fact moves to are found by dbt when it is staged again.
@@ -38,12 +40,12 @@ def touch_cells(conn: psycopg.Connection, now: datetime) -> int:
             on (s.line_key, s.source, s.location, s.measure) = (c.line_key, c.source, c.location, c.measure)
           where s.item is not null
         )
-        select l.item, l.location, l.measure, 'configuration', %(now)s::timestamptz from lines l
+        select l.item, l.location, l.measure, %(reason)s::text, %(now)s::timestamptz from lines l
         union
-        select s.item, s.location, s.measure, 'configuration', %(now)s::timestamptz
+        select s.item, s.location, s.measure, %(reason)s::text, %(now)s::timestamptz
         from lines l join staging.stg_facts s
           on (s.event_key, s.location, s.measure) = (l.event_key, l.location, l.measure)
         where s.item is not null
         """,
-        {"now": now},
+        {"now": now, "reason": reason},
     ).rowcount

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,30 @@ from canonical.verdicts d
 where {_KEY} and d.reported_from <= %(until)s
 order by d.reported_from desc, d.reported_to desc, d.fact_id collate "C" desc limit %(limit)s
 """
+
+
+# What people decided about facts of the story, and the newest first: it replaces what was decided before.
+_DECISIONS = """
+select d.kind, d.decided_by, d.decided_at, d.why, d.fact_id, d.answers
+from ops.current_decisions d
+where (d.fact_id = any(%(facts)s) or d.answers && %(facts)s::text[]) and d.decided_at <= %(until)s
+order by d.decided_at desc, d.decision_id collate "C" desc limit %(limit)s
+"""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a person decided: ``keep`` names the telling that holds (``fact_id``), ``accept`` the facts it answers."""
+
+    kind: str
+    decided_by: str
+    decided_at: datetime
+    why: str
+    fact_id: str | None
+    answers: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"decided_at": self.decided_at.isoformat()}
 
 
 @dataclass(frozen=True)
@@ -96,3 +121,11 @@ def verdicts(conn: psycopg.Connection, key: StockKey, as_of: datetime | None, li
     with conn.cursor(row_factory=class_row(Verdict)) as cursor:
         found = cursor.execute(_VERDICTS.encode(), _values(key, as_of) | {"limit": limit}).fetchall()
     return found, found[0].count if found else 0
+
+
+def choices(conn: psycopg.Connection, facts: Sequence[str], as_of: datetime | None, limit: int) -> list[Choice]:
+    """The latest ``limit`` decisions about any of ``facts``, newest first."""
+    with conn.cursor(row_factory=class_row(Choice)) as cursor:
+        return cursor.execute(
+            _DECISIONS, {"facts": list(facts), "until": as_of or "infinity", "limit": limit}
+        ).fetchall()

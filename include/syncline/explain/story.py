@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from syncline.errors import TerminalError
-from syncline.explain.evidence import Loser, Verdict, losers, verdicts
+from syncline.explain.evidence import Choice, Loser, Verdict, choices, losers, verdicts
 from syncline.explain.facts import Told, facts
 from syncline.explain.keys import StockKey
 from syncline.explain.numbers import Numbers, read_numbers
@@ -40,6 +40,7 @@ class Story:
     losers_count: dict[str, int]
     verdicts: list[Verdict]
     verdicts_count: int
+    choices: list[Choice]
     troubles: list[Trouble]
     corrections: list[Correction]
     waiting: int
@@ -84,6 +85,7 @@ class Story:
                 "shown": [self.told[each.fact_id].as_json() | {"why": each.why} for each in self.losers],
             },
             "verdicts": {"count": self.verdicts_count, "shown": [each.as_json() for each in self.verdicts]},
+            "decisions": [each.as_json() for each in self.choices],
             "exceptions": [each.as_json() for each in self.troubles],
             "corrections": [each.as_json() for each in self.corrections],
             "waiting_facts": self.waiting,
@@ -130,7 +132,8 @@ def tell(
         named |= facts(conn, (told.decided_by for told in named.values() if told.decided_by not in named))
         return Story(
             key, as_of, batch_id, published_at, read, lost, lost_count, judged, judged_count,
-            troubles(conn, key, as_of), corrections(conn, key, as_of), _waiting(conn, key), named,
+            choices(conn, sorted(named), as_of, limits.losers), troubles(conn, key, as_of),
+            corrections(conn, key, as_of), _waiting(conn, key), named,
         )  # fmt: skip
 
 

@@ -43,6 +43,7 @@ def render(story: Story) -> Group:
         (_absorbed_title(story), _absorbed(story, times)),
         (_losers_title(story), _losers(story, times)),
         (f"Statements compared, the latest of {story.verdicts_count}", _verdicts(story, times)),
+        ("Decisions of people", _choices(story, times)),
         ("Targets", _corrections(story, times)),
     ):
         if table.row_count:
@@ -168,6 +169,20 @@ def _verdicts(story: Story, times: Times) -> Table:
             ),
         )  # fmt: skip
     return table
+
+
+def _choices(story: Story, times: Times) -> Table:
+    table = _table("time", "who", "decided", "why")
+    for each in story.choices:
+        names = [each.fact_id] if each.fact_id else each.answers
+        facts = ", ".join(_short(story, name, times) for name in names)
+        _row(table, (times.moment(each.decided_at), each.decided_by, f"{each.kind}: {facts}", each.why))
+    return table
+
+
+def _short(story: Story, fact_id: str, times: Times) -> str:
+    told = story.told.get(fact_id)
+    return f"{told.source} {told.says()} of {told.when(times)}" if told else fact_id[:12]
 
 
 def _corrections(story: Story, times: Times) -> Table:

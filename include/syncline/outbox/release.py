@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import dict_row
 
 from syncline.errors import BatchHeld, TerminalError
+from syncline.history.published import record_published
 from syncline.outbox.breakers import trip_breakers
 from syncline.outbox.exceptions import sync_missing_keys
 from syncline.outbox.identity import correction_id
@@ -117,6 +118,7 @@ def release(
             _write(conn, row, now, done)
         done.drained = drain(conn, batch["as_of"]) + drain_unknown(conn, batch_id)
         sync_missing_keys(conn, batch_id, at=now)
+        record_published(conn, batch_id)
         moved = [(row["target"], row["item"], row["location"]) for row in rows if row["requeue"]]
         queue_keys(conn, moved, "reading moved", now)
         done.requeued = len(moved)

@@ -17,6 +17,7 @@ from syncline.resolve.readings import switch_readings
 
 # One batch in flight: the second opener waits here and finds the first one's batch.
 OPEN_LOCK = 7240003
+CONFIGURATION = "configuration"  # reason of key triggers that an apply wrote
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,28 @@ def open_batch(conn: psycopg.Connection, now: datetime) -> Batch | None:
         if switch_readings(conn, batch_id, now) or redriven:
             _touch_old_cells(conn, batch_id, now)
         return _with_loads(conn, batch_id, row[1])
+
+
+def adopt_configuration(conn: psycopg.Connection, batch_id: int, as_of: datetime) -> None:
+    """Let the batch about to be built be thought about with one configuration: the newest, for all that it concerns.
+
+    An apply after the batch was opened asks for facts and cells that the next batch would take; this one would decide
+    its own cells by the new version and leave those by the old one. Call it while no apply can run (``BUILD_LOCK``).
+    """
+    with conn.transaction():
+        newest = conn.execute(
+            "update ops.batches set config_version = (select max(version_id) from ops.config_versions) "
+            "where batch_id = %s and state <> 'released'",
+            (batch_id,),
+        ).rowcount
+        if not newest:
+            return  # everything is rebuilt for a batch that is history
+        conn.execute(
+            "update ops.key_triggers set batch_id = %s where batch_id is null and reason = %s",
+            (batch_id, CONFIGURATION),
+        )
+        if conn.execute("update ops.redrives set batch_id = %s where batch_id is null", (batch_id,)).rowcount:
+            _touch_old_cells(conn, batch_id, as_of)
 
 
 def _is_pending(conn: psycopg.Connection, now: datetime) -> bool:

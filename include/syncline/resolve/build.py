@@ -14,6 +14,7 @@ import psycopg
 from syncline.errors import RetryableError
 from syncline.landing.warehouse_errors import warehouse_errors
 from syncline.resolve import dbt
+from syncline.resolve.batches import adopt_configuration
 from syncline.resolve.exceptions import sync_exceptions
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ def _build(
         raise RetryableError("Another build is running.", next_step="Nothing: this one is retried.", batch_id=batch_id)
     try:
         as_of = _make_current(conn, batch_id, checkpoint_facts)
+        adopt_configuration(conn, batch_id, as_of)
         started = time.monotonic()
         nodes = dbt.run(dsn, ["build", *selection], target)
         seconds = round(time.monotonic() - started, 2)
