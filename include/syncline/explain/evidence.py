@@ -27,7 +27,8 @@ from intermediate.int_dispositions d join staging.stg_facts s using (fact_id)
 where {_KEY} and d.disposition = any(%(losers)s) and coalesce(s.said_from, s.received_at) <= %(until)s
 """
 _VERDICTS = f"""
-select d.fact_id, d.reported, d.verdict, d.is_decided, d.variances, d.reason, d.compared_to, count(*) over () as count
+select d.fact_id, d.reported, d.verdict, d.is_decided, d.variances, d.reason, d.compared_to,
+  d.explained_by, d.due_at, count(*) over () as count
 from canonical.verdicts d
 where {_KEY} and d.reported_from <= %(until)s
 order by d.reported_from desc, d.reported_to desc, d.fact_id collate "C" desc limit %(limit)s
@@ -73,7 +74,10 @@ class Loser:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a statement was judged (semantics §6): ``variances`` ascending, ``compared_to`` the one before it."""
+    """How a statement was judged (semantics §6): ``variances`` ascending, ``compared_to`` the one before it.
+
+    A ``delay`` is ``explained_by`` facts in flight, which its owner must have told by ``due_at``.
+    """
 
     fact_id: str
     reported: int
@@ -82,13 +86,16 @@ class Verdict:
     variances: list[int]
     reason: str | None
     compared_to: str | None
+    explained_by: list[str] | None
+    due_at: datetime | None
     count: int
 
     def words(self) -> str:
-        return in_words(self.verdict, self.is_decided, self.variances, self.reason)
+        said = in_words(self.verdict, self.is_decided, self.variances, self.reason)
+        return f"{said}, explained by {len(self.explained_by)} facts in flight" if self.explained_by else said
 
     def as_json(self) -> dict[str, Any]:
-        row = asdict(self)
+        row = asdict(self) | {"due_at": self.due_at and self.due_at.isoformat()}
         del row["count"]
         return row | {"words": self.words()}
 
