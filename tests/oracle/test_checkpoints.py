@@ -79,3 +79,39 @@ def test_what_is_in_flight_and_what_is_uncertain_end_at_a_checkpoint(
     assert (told if generated is posting_late else open_sets) >= 30, (
         "a generator that never meets the rule proves nothing"
     )
+
+
+def test_what_nobody_posts_is_still_known_behind_a_cut(
+    warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str]
+) -> None:
+    """The report of the second batch knows evidence of the first, older than a movement that could have been cut at."""
+    rule = {"measure": "on_hand", "location": "*", "source": "wms", "role": "primary"}
+    network = {
+        "locations": {"HUB": {"timezone": "UTC"}},
+        "items": {"A": {"base_uom": "EA", "item_class": "A"}},
+        "sources": {
+            "wms": {"system": "wms", "feed": "api", "lag_s": 600},
+            "tpl": {"system": "3pl", "feed": "edi"},
+        },
+        "ownership": [rule],
+    }
+    told = [
+        ("wms", "balance", 100, "08:00:00"),
+        ("tpl", "movement", -5, "10:00:00"),
+        ("wms", "movement", -1, "10:00:20"),
+        ("tpl", "balance", 94, "10:01:00"),
+        ("wms", "movement", -1, "11:00:00"),
+        ("wms", "movement", -1, "11:01:00"),
+    ]
+    facts = [
+        {
+            "id": f"f{number}", "source": source, "kind": kind, "item": "A", "location": "HUB", "measure": "on_hand",
+            "quantity": quantity, "uom": "EA", "recorded": f"2026-05-04T{at}Z", "received_at": f"2026-05-04T{at}Z",
+        }
+        for number, (source, kind, quantity, at) in enumerate(told, start=1)
+    ]  # fmt: skip
+    case = {"name": "never-posted", "network": network, "facts": facts}
+    options = Options(batches=2, checkpoint_facts=1)
+    (outcome,) = run_scenarios(warehouse, warehouse_dsn("owner"), scenarios([case]), options)
+    assert warehouse.execute("select count(*) from intermediate.int_anchors").fetchone() == (1,)
+    assert outcome.verdicts["f4"] == {"verdict": "delay", "variances": [-5], "explained_by": ["f2"]}
