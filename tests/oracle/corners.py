@@ -197,6 +197,8 @@ def _revise(chance: random.Random, fact: Case, share: float) -> None:
         fact["revision"] = chance.choice([2, 2, 3])
         if chance.random() < 0.35:
             fact["cancel"] = True
+    elif chance.random() < 0.04:
+        fact["cancel"] = True  # of nothing: there is no revision before the first
 
 
 def _lines(chance: random.Random) -> tuple[dict[str, Any], list[Case]]:
