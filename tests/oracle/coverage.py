@@ -48,7 +48,7 @@ LEAST: dict[str, int] = {
     "ledger: opening": 3_100,
     "ledger: reconciling": 1_500,
     "reason: before_primary": 50,
-    "reason: cancel_without_revision": 50,
+    "reason: cancel_without_revision": 30,
     "reason: cancelled": 50,
     "reason: coarser_than_grain": 50,
     "reason: derived_measure": 20,
