@@ -11,7 +11,8 @@ log = logging.getLogger(__name__)
 def open_batch() -> int:
     """Number of the batch to work on: the unfinished one, else a new one.
 
-    Looks at every source's silence first, also when nothing is pending: a recovery is something to resolve.
+    Looks at every source's silence first, also when nothing is pending: a recovery is something to resolve. Then at
+    what is missing in their sequences, which asks for a person and for no batch.
 
     Raises:
         AirflowSkipException: nothing is pending.
@@ -22,6 +23,7 @@ def open_batch() -> int:
     from syncline.clock import clock_from_env
     from syncline.outbox.silence import watch_sources
     from syncline.registry import load_registry
+    from syncline.resolve.sequences import watch_sequences
     from syncline_airflow.connections import warehouse
 
     with warehouse("transformer") as transformer:
@@ -29,6 +31,11 @@ def open_batch() -> int:
         watched = watch_sources(transformer, load_registry().sources, now)
         if watched.overdue or watched.recovered:
             log.warning("silent sources: %s; speak again: %s", watched.overdue or "none", watched.recovered or "none")
+        gaps = watch_sequences(transformer, now)
+        if gaps.raised or gaps.resolved:
+            log.warning(
+                "gaps of sequences: %s newly raised, %s closed, %s stand", gaps.raised, gaps.resolved, gaps.standing
+            )
         batch = resolve.open_batch(transformer, now)
     if batch is None:
         raise AirflowSkipException("nothing is pending")

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 from tests.config.world import World
+from typer.testing import CliRunner
 
+from syncline.cli.check import app as check_app
 from syncline.config.check import check
+from syncline.config.files import read_folder
 from syncline.config.globs import can_meet, specificity
 from syncline.config.spans import changed_spans
 from syncline.config.tables import TABLES, Rows, parse_row
+from syncline.config.versions import changes
 from syncline.errors import ConfigurationError
+from syncline.home import project_root
 
 
 def with_rules(*rules: dict[str, str]) -> Rows:
@@ -57,6 +66,94 @@ def test_two_equally_specific_answers_are_refused(first: dict[str, str], second:
 @pytest.mark.parametrize(("first", "second"), ALLOWED)
 def test_answers_of_different_levels_places_or_times_are_allowed(first: dict[str, str], second: dict[str, str]) -> None:
     check(with_rules(first, second))
+
+
+BAD_LINES: list[tuple[str, str, str]] = [
+    ("ownership_rules", "on_hand,DC1,*,dc2_wms,primary,item,,,",
+     "ownership_rules.csv lines 2 and 18: on_hand at DC1 class * has two primaries, dc1_wms and dc2_wms"),
+    ("ownership_rules", "on_hand,DC9,*,dc9_wms,primary,item,,,",
+     "ownership_rules.csv line 18: source 'dc9_wms' is not defined; known are acme_3pl, beta_3pl, dc1_wms, dc2_wms"),
+    ("item_crosswalk", "*,SKU-0001,SKU-0002,2026-05-01T00:00:00Z,",
+     "('*', 'SKU-0001') has two answers from 2026-05-01T00:00:00+00:00"),
+    ("location_crosswalk", "*,DC1,DC2,2026-05-01T00:00:00Z,", "('*', 'DC1') has two answers from"),
+    ("status_crosswalk", "*,on_hand,damaged", "('*', 'on_hand') stands twice"),
+    ("unit_factors", "SKU-0001,PAL,0.333,1,,",
+     "line 162, column factor_num: '0.333' is no whole number above 0: a factor is the fraction factor_num over"),
+    ("unit_factors", "SKU-0001,PAL,sqrt(2),1,,", "column factor_num: 'sqrt(2)' is no whole number above 0"),
+    ("unit_factors", "SKU-0001,PAL,1,0,,", "column factor_den: '0' is no whole number above 0"),
+    ("unit_factors", "SKU-0001,PAL,-3,1,,", "column factor_num: '-3' is no whole number above 0"),
+    ("unit_factors", "SKU-0001,PAL,1_0,1,,", "column factor_num: '1_0' is no whole number above 0"),
+    ("sources", "odd,wms,api,0,0,,60,with_gaps", "sources.csv line 6, column sequence: 'with_gaps' is not one of"),
+    ("items", "SKU-9,EA,A,1,,more", "items.csv line 82 has more values than columns"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def seeds(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(project_root() / "dbt_project" / "seeds", tmp_path / "seeds"))
+
+
+def append(folder: Path, table: str, line: str) -> None:
+    with (folder / f"{table}.csv").open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(check_app, arguments)
+
+
+@pytest.mark.parametrize(("table", "line", "fault"), BAD_LINES)
+def test_the_command_names_file_line_and_fix(seeds: Path, table: str, line: str, fault: str) -> None:
+    assert run("--folder", str(seeds)).exit_code == 0
+    append(seeds, table, line)
+    result = run("--folder", str(seeds))
+    assert result.exit_code == 1
+    assert fault in result.output
+    assert result.output.startswith(f"{table}.csv line")
+    assert "1 fault." in result.output
+
+
+def test_all_faults_are_told_at_once_also_as_json(seeds: Path) -> None:
+    append(seeds, "ownership_rules", "on_hand,DC1,*,dc2_wms,primary,item,,,")
+    append(seeds, "status_crosswalk", "*,on_hand,damaged")
+    faults = json.loads(run("--folder", str(seeds), "--json").output)["faults"]
+    assert [fault.partition(" line")[0] for fault in faults] == ["status_crosswalk.csv", "ownership_rules.csv"]
+    append(seeds, "unit_factors", "SKU-0001,PAL,x,y,,")
+    append(seeds, "items", "SKU-9,EA,,1")
+    faults = json.loads(run("--folder", str(seeds), "--json").output)["faults"]
+    assert [fault.partition(" line")[0] for fault in faults] == ["items.csv", "unit_factors.csv"]
+
+
+def test_files_that_are_no_csv_are_told_without_a_traceback(seeds: Path) -> None:
+    (seeds / "items.csv").write_bytes(b"item,base_uom,item_class\n\xff\xfe,EA,A\n")
+    (seeds / "sources.csv").unlink()
+    result = run("--folder", str(seeds))
+    assert result.exit_code == 1
+    assert "items.csv cannot be read (UnicodeDecodeError)" in result.output
+    assert "sources.csv is missing" in result.output
+
+
+def test_a_source_of_the_registry_without_a_row_is_a_fault(
+    seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = tmp_path / "registry.yml"
+    registry.write_text("sources:\n  - {name: gamma_3pl, kind: sftp_846}\ntargets: []\n")
+    monkeypatch.setenv("SYNCLINE_REGISTRY", str(registry))
+    result = run("--folder", str(seeds))
+    assert result.exit_code == 1
+    assert "registry, source gamma_3pl: sources.csv has no row for it" in result.output
+    registry.write_text("sources: 3\n")
+    result = run("--folder", str(seeds))
+    assert result.exit_code == 1
+    assert "The registry registry.yml has" in result.output
+
+
+def test_rows_are_equal_wherever_they_stand(seeds: Path) -> None:
+    rows = read_folder(seeds)
+    text = (seeds / "items.csv").read_text().splitlines()
+    (seeds / "items.csv").write_text("\n".join([text[0], *reversed(text[1:])]) + "\n")
+    again = read_folder(seeds)
+    assert changes(rows, again) == []
 
 
 def test_a_row_that_ends_before_it_begins_is_refused() -> None:

@@ -20,6 +20,7 @@ BROKEN = {
     "transfers_conserve": "update canonical.ledger set quantity = quantity - 1 where entry = 'movement'",
     "bounds_hold_the_quantity": "update canonical.balances set quantity_lo = quantity + 1, quantity_hi = quantity + 2",
 }
+CONFIGURATION = "configuration_has_one_answer"  # broken in test_configuration.py
 
 
 @pytest.fixture
@@ -47,4 +48,4 @@ def test_red_when_the_invariant_is_broken(resolved: Callable[[str], None], wareh
 
 def test_every_singular_test_is_broken_here() -> None:
     folder = Path(__file__).parents[2] / "dbt_project" / "tests"
-    assert {path.stem for path in folder.glob("*.sql")} == set(BROKEN)
+    assert {path.stem for path in folder.glob("*.sql")} == {*BROKEN, CONFIGURATION}

@@ -128,6 +128,7 @@ select
   g.revision,
   g.cancel,
   g.sequence,
+  g.balance_after,
   g.role_rank,
   g.applies_movements,
   g.document_id,

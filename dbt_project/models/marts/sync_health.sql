@@ -36,6 +36,13 @@ facts as (
   group by source
 ),
 
+gaps as (
+  select g.source, count(*) as gaps
+  from {{ ref('fct_sequence_gaps') }} as g
+  where g.is_due
+  group by g.source
+),
+
 corrections as (
   select
     target,
@@ -71,13 +78,15 @@ select
   bound.staleness_s,
   bound.checked_at,
   bound.silent_s > bound.staleness_s as is_overdue,
-  greatest(0, bound.silent_s - bound.staleness_s) as overdue_s
+  greatest(0, bound.silent_s - bound.staleness_s) as overdue_s,
+  coalesce(g.gaps, 0) as gaps
 from {{ source('ops', 'current_sources') }} as s
 left join batch as b on true
 left join bounds as bound on s.source = bound.source
 left join loads as l on s.source = l.source
 left join waiting as w on s.source = w.source
 left join facts as f on s.source = f.source
+left join gaps as g on s.source = g.source
 
 union all
 
@@ -96,6 +105,7 @@ select
   coalesce(c.held, 0),
   coalesce(c.unproven, 0),
   coalesce(c.dead, 0),
+  null,
   null,
   null,
   null,

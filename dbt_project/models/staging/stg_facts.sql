@@ -1,3 +1,7 @@
+-- What checks the configuration runs before this, and this before everything else.
+-- depends_on: {{ source('ops', 'current_ownership_rules') }}
+-- depends_on: {{ source('ops', 'config_versions') }}
+
 {{ config(
     materialized='incremental',
     incremental_strategy='upsert_changed',
@@ -348,6 +352,7 @@ select
   j.revision,
   j.cancel,
   j.sequence,
+  case when j.balance_after ~ '^[+-]?\d{1,15}$' then j.balance_after::bigint end as balance_after,
   j.is_test,
   j.correlation_id,
   j.correction_id,

@@ -19,20 +19,17 @@ SHOWN_MAX = 40  # rows of the diff in a terminal; --json holds all
 
 
 def _folder(folder: Path | None) -> Path:
-    from syncline.home import project_root
+    from syncline.cli.check import seeds
 
-    return folder or project_root() / "dbt_project" / "seeds"
+    return seeds(folder)
 
 
 @app.command()
-def check(folder: Folder = None) -> None:
-    """Check the files without touching the warehouse: types, unknown names, two answers for one time, rival owners."""
-    from syncline.config import read_folder
-    from syncline.config.check import check as check_rows
+def check(folder: Folder = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """The same as `syncline check`."""
+    from syncline.cli.check import check as check_files
 
-    rows = read_folder(_folder(folder))
-    check_rows(rows)
-    typer.echo(f"{sum(len(table) for table in rows.values())} rows in {len(rows)} tables, no fault found")
+    check_files(folder, as_json)
 
 
 @app.command()

@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import combinations, pairwise
 
+from syncline.config.files import PlacedRow, refuse
 from syncline.config.globs import can_meet, namespace, specificity
 from syncline.config.spans import bound, overlap
 from syncline.config.tables import TABLES, Row, Rows, heeded_rules
-from syncline.errors import ConfigurationError
 
 ANY = "*"
 
 
 def check(rows: Rows) -> None:
-    """Raise one ``ConfigurationError`` that lists every fault found."""
-    faults = [
-        *_repeated_keys(rows),
-        *_unknown_names(rows),
-        *_backwards(rows),
-        *_overlaps(rows, "item_crosswalk", ("source", "item_ref")),
-        *_overlaps(rows, "location_crosswalk", ("source", "location_ref")),
-        *_overlaps(rows, "unit_factors", ("item", "uom")),
-        *_rivals(rows),
-        *_reserved(rows),
-    ]
-    if faults:
-        shown = "; ".join(faults[:20]) + (f"; and {len(faults) - 20} more" if len(faults) > 20 else "")
-        raise ConfigurationError(
-            f"The configuration was refused: {shown}.", next_step="Correct the CSV files and apply again."
-        )
+    """Raise one ``ConfigurationError`` that lists every fault found, with the lines of rows that files hold."""
+    if faults := list(find_faults(rows)):
+        refuse(faults)
+
+
+def find_faults(rows: Rows) -> Iterator[str]:
+    """Every question that ``rows`` answer in two ways or in none."""
+    yield from _repeated_keys(rows)
+    yield from _unknown_names(rows)
+    yield from _backwards(rows)
+    yield from _overlaps(rows, "item_crosswalk", ("source", "item_ref"))
+    yield from _overlaps(rows, "location_crosswalk", ("source", "location_ref"))
+    yield from _overlaps(rows, "unit_factors", ("item", "uom"))
+    yield from _rivals(rows)
+    yield from _reserved(rows)
+
+
+def _place(table: str, *rows: Row) -> str:
+    """``items.csv line 3``, or the table's name alone for rows that no file holds."""
+    lines = sorted({row.line for row in rows if isinstance(row, PlacedRow)})
+    if not lines:
+        return table
+    return f"{table}.csv line{'s' if len(lines) > 1 else ''} {' and '.join(map(str, lines))}"
 
 
 def _repeated_keys(rows: Rows) -> Iterable[str]:
     for name, table in TABLES.items():
-        seen: set[tuple[object, ...]] = set()
+        seen: dict[tuple[object, ...], Row] = {}
         for row in rows[name]:
             key = tuple(row[column] for column in table.key)
             if key in seen:
-                yield f"{name}: {key} stands twice"
-            seen.add(key)
+                yield f"{_place(name, seen[key], row)}: {key} stands twice"
+            seen[key] = row
 
 
 def _unknown_names(rows: Rows) -> Iterable[str]:
@@ -62,7 +69,12 @@ def _unknown_names(rows: Rows) -> Iterable[str]:
             for column in columns:
                 value = row[column]
                 if value not in known[column] and not (column == "source" and value == ANY):
-                    yield f"{name}: {column} {value!r} is not defined"
+                    yield f"{_place(name, row)}: {column} {value!r} is not defined{_known(known[column])}"
+
+
+def _known(names: set[str]) -> str:
+    shown = sorted(names - {ANY})
+    return f"; known are {', '.join(shown)}" if 0 < len(shown) <= 12 else ""
 
 
 def _backwards(rows: Rows) -> Iterable[str]:
@@ -70,7 +82,7 @@ def _backwards(rows: Rows) -> Iterable[str]:
         for row in rows[name]:
             if bound(row["valid_from"]) >= bound(row["valid_to"]):
                 key = tuple(row[column] for column in TABLES[name].key)
-                yield f"{name}: {key} ends at {row['valid_to']}, not after it begins"
+                yield f"{_place(name, row)}: {key} ends at {row['valid_to']}, not after it begins"
 
 
 def _overlaps(rows: Rows, name: str, key: tuple[str, ...]) -> Iterable[str]:
@@ -81,7 +93,7 @@ def _overlaps(rows: Rows, name: str, key: tuple[str, ...]) -> Iterable[str]:
         group.sort(key=lambda row: bound(row["valid_from"]))
         for first, second in pairwise(group):
             if overlap(first, second):
-                yield f"{name}: {value} has two answers from {second['valid_from']}"
+                yield f"{_place(name, first, second)}: {value} has two answers from {second['valid_from']}"
 
 
 def _rivals(rows: Rows) -> Iterable[str]:
@@ -107,10 +119,11 @@ def _rivals(rows: Rows) -> Iterable[str]:
                 if is_same_source
                 else f"two primaries, {first['source']} and {second['source']}"
             )
-            yield f"ownership_rules: {measure} at {places} class {item_class} has {what}"
+            yield f"{_place('ownership_rules', first, second)}: {measure} at {places} class {item_class} has {what}"
 
 
 def _reserved(rows: Rows) -> Iterable[str]:
     """What people decide lands as facts of `operator` (ADR 0014): no system may speak in that name."""
-    if any(row["source"] == "operator" for row in rows["sources"]):
-        yield "sources: the name 'operator' is reserved for decisions"
+    for row in rows["sources"]:
+        if row["source"] == "operator":
+            yield f"{_place('sources', row)}: the name 'operator' is reserved for decisions"

@@ -1,14 +1,12 @@
-"""The configuration tables: columns, types, and the CSV files they are read from."""
+"""The configuration tables: columns and their types."""
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -29,18 +27,22 @@ def _optional(value: str) -> str | None:
     return value or None
 
 
+WHOLE = re.compile(r"[0-9]{1,15}")
+
+
 def _count(value: str) -> int:
-    number = int(value)
-    if number < 0:
-        raise ValueError("is negative")
-    return number
+    if not WHOLE.fullmatch(value):
+        raise ValueError("is no whole number, 0 or above, of up to 15 digits")
+    return int(value)
 
 
-def _positive(value: str) -> int:
-    number = int(value)
-    if number < 1:
-        raise ValueError("is not positive")
-    return number
+def _part_of_a_fraction(value: str) -> int:
+    """A unit factor is exact: a third is 1 over 3, and what no fraction says is no factor."""
+    if not WHOLE.fullmatch(value) or int(value) == 0:
+        raise ValueError(
+            "is no whole number above 0: a factor is the fraction factor_num over factor_den, a third is 1 and 3"
+        )
+    return int(value)
 
 
 def _one_of(*allowed: str) -> Callable[[str], str]:
@@ -113,9 +115,11 @@ TABLES: dict[str, Table] = {
             "clock_skew_s": _count,
             "lag_s": _count,
             "timezone": _optional_zone,
+            "hold_s": _count,
+            "sequence": _one_of("", "gap_free"),
         },
         ("source",),
-        {"lag_s": "0", "timezone": ""},
+        {"lag_s": "0", "timezone": "", "hold_s": "3600", "sequence": ""},
     ),
     "locations": Table({"location": _text, "timezone": _zone, "region": _text}, ("location",), {}),
     "items": Table(
@@ -143,7 +147,7 @@ TABLES: dict[str, Table] = {
         {"source": _text, "status_ref": _text, "measure": _one_of(*MEASURES, "available")}, ("source", "status_ref"), {}
     ),
     "unit_factors": Table(
-        {"item": _text, "uom": _text, "factor_num": _positive, "factor_den": _positive, **_DAYS},
+        {"item": _text, "uom": _text, "factor_num": _part_of_a_fraction, "factor_den": _part_of_a_fraction, **_DAYS},
         ("item", "uom", "valid_from"),
         {"factor_den": "1", **_SPAN_DEFAULTS},
     ),
@@ -179,34 +183,6 @@ TABLES: dict[str, Table] = {
 }
 
 NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
-
-
-def read_folder(folder: Path) -> Rows:
-    """Every table's typed rows from ``folder/<table>.csv``.
-
-    Raises:
-        ConfigurationError: a file or column is missing, or a value cannot be what its column says; names file,
-            line, column, value.
-    """
-    return {name: _read_file(folder / f"{name}.csv", table) for name, table in TABLES.items()}
-
-
-def _read_file(path: Path, table: Table) -> list[Row]:
-    if not path.is_file():
-        raise ConfigurationError(
-            f"{path.name} is missing.", next_step="Restore the file, at least with its header line."
-        )
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines, restkey="(more)", restval="")
-        header = set(reader.fieldnames or [])
-        if missing := [name for name in table.columns if name not in header and name not in table.defaults]:
-            raise ConfigurationError(f"{path.name} has no column {', '.join(missing)}.", next_step="Add the column.")
-        if unknown := header - set(table.columns):
-            raise ConfigurationError(
-                f"{path.name} has an unknown column {', '.join(sorted(unknown))}.",
-                next_step=f"Remove it; known are {', '.join(table.columns)}.",
-            )
-        return [parse_row(table, row, f"{path.name} line {reader.line_num}") for row in reader]
 
 
 def heeded_rules(rows: Rows) -> list[Row]:

@@ -16,9 +16,10 @@ from syncline.landing.model import ID_HEX_DIGITS, Fact
 NULL = r"\N"
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 _POSITION, _READING = Fact._fields.index("position"), Fact._fields.index("reading")
-CONTENT_COLUMNS = [name for name in Fact._fields if name not in ("position", "reading")]
+CONTENT_COLUMNS = [name for name in Fact._fields if name not in ("position", "reading", "balance_after")]
+PLACE_COLUMNS = ["position", "reading", "balance_after"]
 
-# Id, content (CONTENT_COLUMNS) and place (position, reading) as COPY text, and the fact itself. A plain tuple: the
+# Id, content (CONTENT_COLUMNS) and place (PLACE_COLUMNS) as COPY text, and the fact itself. A plain tuple: the
 # garbage collector stops looking at it, and a load has tens of thousands.
 Row = tuple[str, str, str, Fact]
 
@@ -28,14 +29,17 @@ def rows(source: str, feed: str, facts: Sequence[Fact]) -> list[Row]:
     if not facts:
         return []
     columns = list(map(_column, zip(*facts, strict=True)))
-    contents = list(map("\t".join, zip(*columns[:_POSITION], *columns[_READING + 1 :], strict=True)))
-    places = map("\t".join, zip(columns[_POSITION], columns[_READING], strict=True))
+    contents = list(map("\t".join, zip(*columns[:_POSITION], *columns[_READING + 1 : -1], strict=True)))
+    balances = columns[-1]
+    places = map("\t".join, zip(columns[_POSITION], columns[_READING], balances, strict=True))
     # 160 bits of BLAKE2b: partners choose the content, so ids must resist collisions on purpose.
     origin = blake2b(f"{value(source)}\t{value(feed)}\t".encode(), digest_size=ID_HEX_DIGITS // 2)
     ids = []
-    for content in contents:
+    for content, balance in zip(contents, balances, strict=True):
         digest = origin.copy()
         digest.update(content.encode())
+        if balance != NULL:  # a fact that says none has the id it had before there were any
+            digest.update(f"\t{balance}".encode())
         ids.append(digest.hexdigest())
     return list(zip(ids, contents, places, facts, strict=True))
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from syncline.landing.copy_text import CONTENT_COLUMNS, Row, lines, rows
+from syncline.landing.copy_text import CONTENT_COLUMNS, PLACE_COLUMNS, Row, lines, rows
 from syncline.landing.known import known_facts
 from syncline.landing.model import Document, Load, LoadResult, document_id
+from syncline.landing.numbers import note_numbers
 from syncline.landing.troubles import open_troubles
 from syncline.landing.warehouse_errors import warehouse_errors
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 COPY_DOCUMENTS = """copy raw.documents (document_id, load_id, source, feed, name, content, sha256, size_bytes,
     received_at, status, fault_code, fault_detail, fault_position) from stdin (format binary)"""
 DOCUMENT_TYPES = ("text", "int8", "text", "text", "text", "bytea", "text", "int8", "timestamptz", *["text"] * 4)
-COPY_FACTS = f"""copy raw.facts (fact_id, {", ".join(CONTENT_COLUMNS)}, position, reading,
+COPY_FACTS = f"""copy raw.facts (fact_id, {", ".join([*CONTENT_COLUMNS, *PLACE_COLUMNS])},
     document_id, load_id, source, feed, received_at) from stdin"""
 INSERT_LOAD = """insert into raw.loads (load_id, source, feed, received_at, documents, facts)
     values (%s, %s, %s, %s, %s, %s)"""
@@ -115,6 +116,7 @@ def _write(conn: psycopg.Connection, load: Load, stored: list[Stored], news: _Ne
         load_id = None  # nothing new: no load, only the poll is noted
     _change_files(conn, load)
     open_troubles(conn, load.troubles, load.received_at)
+    note_numbers(conn, load.source, load.numbers, load.received_at)
     position = None if load.cursor is None else Jsonb(load.cursor)
     values = {"source": load.source, "cursor": position, "load_id": load_id, "complete": load.is_complete}
     conn.execute(MOVE_CURSOR, values | {"at": load.received_at})

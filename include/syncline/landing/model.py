@@ -41,6 +41,7 @@ class Fact(NamedTuple):
     correction_id: str | None = None
     fault_code: str | None = None
     fault_detail: str | None = None
+    balance_after: str | None = None  # what the source's own book held after it, in base units
 
 
 def fault(code: str, detail: str, *, line_key: str, position: str, reading: str, is_test: bool = False) -> Fact:
@@ -106,6 +107,7 @@ class Load:
     ``cursor``: where the next poll begins (None keeps it). ``is_complete``: the poll reached the end, so
     ``polled_at`` moves to ``received_at``. ``unseen``: documents none of whose facts this source told in an earlier
     load, as its reader can prove; they are not looked up, and are drawn one by one while Postgres takes the last one.
+    ``numbers``: sequence numbers of everything this poll was told, with a fact in it or not.
     """
 
     source: str
@@ -117,6 +119,7 @@ class Load:
     files: Sequence[FileChange] = ()
     troubles: Sequence[Trouble] = field(default=())
     unseen: Iterable[Document] = ()
+    numbers: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ _STORED = (
     f"select distinct on (fact_id) {', '.join(Fact._fields)} from raw.facts where fact_id = any(%s) order by fact_id"
 )
 # What a line may say otherwise without another quantity or stock key.
-_ALSO = ("kind", "recorded", "event_key", "cancel", "sequence", "is_test", "correlation_id", "correction_id")
+_ALSO = ("kind", "recorded", "event_key", "cancel", "sequence", "is_test", "correlation_id", "correction_id",
+         "balance_after")  # fmt: skip
 Line = tuple[str | None, str | None, int]
 
 

@@ -93,6 +93,11 @@ def _build(
         started = time.monotonic()
         nodes = dbt.run(dsn, ["build", *selection], target)
         seconds = round(time.monotonic() - started, 2)
+        # Its rules were tested; nobody applies others while the build holds its lock.
+        conn.execute(
+            "update ops.current_batch set checked_version = "
+            "(select coalesce(max(version_id), 0) from ops.config_versions)"
+        )
         opened, resolved = sync_exceptions(conn, batch_id, as_of)
         conn.execute("update ops.batches set state = 'built' where batch_id = %s and state = 'open'", (batch_id,))
     finally:

@@ -23,12 +23,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Node:
-    """One executed dbt node: ``seconds`` of execution, ``status`` as dbt names it."""
+    """One executed dbt node: ``seconds`` of execution, ``status`` as dbt names it, ``next_step`` from its ``meta``."""
 
     name: str
     status: str
     seconds: float
     message: str
+    next_step: str = ""
 
 
 def run(dsn: str, arguments: Sequence[str], target: Path | None = None) -> list[Node]:
@@ -129,7 +130,14 @@ def _environment(dsn: str) -> Iterator[None]:
 
 
 def _node(item: Any) -> Node:
-    return Node(str(item.node.name), str(item.status), float(item.execution_time), str(item.message or ""))
+    meta = getattr(item.node.config, "meta", None) or {}
+    return Node(
+        str(item.node.name),
+        str(item.status),
+        float(item.execution_time),
+        str(item.message or ""),
+        str(meta.get("next_step", "")),
+    )
 
 
 def _raise(arguments: Sequence[str], nodes: list[Node], exception: BaseException | None) -> None:
@@ -146,6 +154,6 @@ def _raise(arguments: Sequence[str], nodes: list[Node], exception: BaseException
     where = f"{bad[0].name} {bad[0].status}: " if bad else ""
     raise TerminalError(
         f"dbt {arguments[0]} failed: {where}{text}",
-        next_step="Correct the model or the data it names, then clear the task.",
+        next_step=(bad[0].next_step if bad else "") or "Correct the model or the data it names, then clear the task.",
         node=bad[0].name if bad else None,
     )

@@ -1,4 +1,8 @@
-"""Exceptions that follow from resolved data: opened once per rule and subject, closed when their cause is gone."""
+"""Exceptions that follow from resolved data: opened once per rule and subject, closed when their cause is gone.
+
+What may only be late becomes one at the end of its window: a row of ``ops.suspicions`` remembers since when it stands,
+and a due row has the key looked at again then.
+"""
 
 from __future__ import annotations
 
@@ -6,88 +10,7 @@ from datetime import datetime
 
 import psycopg
 
-# The causes that stand now, for the cells of the batch; history is looked up by index. A subject names what a person
-# must look at: a key, or what could not be mapped. Quarantine is small, or somebody is already at work on it.
-_CAUSES = """
-create temporary table causes on commit drop as
-select 'conflict' as rule, concat_ws('/', d.item, d.location, d.measure) as subject,
-       'two bodies under one key: '
-         || string_agg(d.fact_id || ' against ' || coalesce(d.decided_by, '?'), ', ' order by d.fact_id) as detail,
-       'Pushes of the key wait. Which telling holds? syncline decide keep <fact> --by <name> --why <reason> --dry-run'
-         as next_step
-from intermediate.int_touched_cells c
-cross join lateral (
-  select * from intermediate.int_dispositions x
-  where (x.disposition, x.item, x.location, x.measure) = ('conflict', c.item, c.location, c.measure)
-  offset 0
-) d
-where d.decision_id is null
-group by d.item, d.location, d.measure
-union all
-select 'discrepancy', concat_ws('/', v.item, v.location, v.measure, nullif(v.lot, '')),
-       v.source || ' says ' || v.reported || ', off by ' || array_to_string(v.variances, ' or ')
-         || ' (' || v.fact_id || ')',
-       case when v.verdict = 'delay' then 'Ask the owner of the stock for the movements that others told ('
-         || array_to_string(v.explained_by, ', ') || '): it is overdue with them.'
-         else 'Count the stock, or ask the source that is wrong. '
-           || 'When the report is wrong: syncline decide accept <fact>.'
-       end
-from (
-  select l.*
-  from intermediate.int_touched_cells c
-  cross join lateral (
-    select distinct on (x.lot) x.*
-    from canonical.verdicts x
-    where (x.item, x.location, x.measure) = (c.item, c.location, c.measure)
-      -- A cell with a checkpoint has one lot: its latest report is found by the index.
-      and x.reported_from >= case when c.since = '-infinity' then c.since else (
-        select max(y.reported_from) from canonical.verdicts y
-        where (y.item, y.location, y.measure) = (c.item, c.location, c.measure)
-      ) end
-    order by x.lot, x.reported_from desc, x.reported_to desc, x.fact_id desc
-  ) l
-) v where (v.verdict = 'discrepancy' or (v.verdict = 'delay' and v.due_at <= (select as_of from ops.current_batch)))
-  and not exists (select from ops.current_decisions a where a.kind = 'accept' and v.fact_id = any(a.answers))
-  -- A site that tells balances only has nothing to explain a change with: its reports differ because stock moved.
-  and (
-    exists (select from intermediate.int_movements m
-      where (m.item, m.location, m.measure, m.key_lot) = (v.item, v.location, v.measure, v.lot))
-    or exists (select from intermediate.int_anchors a
-      where (a.item, a.location, a.measure, a.key_lot) = (v.item, v.location, v.measure, v.lot) and a.movements > 0)
-  )
-union all
-select 'discontinued_item_moved', concat_ws('/', c.item, c.location, c.measure),
-       count(*) || ' movements since it was discontinued, first '
-         || (array_agg(f.fact_id order by f.said_from, f.fact_id))[1],
-       'They count. If the item is sold again, change items.csv; if not: syncline decide accept --exception <number>.'
-from intermediate.int_touched_cells c
-join ops.current_items i on i.item = c.item and i.discontinued_from < 'infinity'
-cross join lateral (
-  select * from staging.stg_facts x
-  where (x.item, x.location, x.measure) = (c.item, c.location, c.measure)
-    and x.said_from >= i.discontinued_from and x.kind = 'movement'
-  offset 0
-) f
-join intermediate.int_dispositions d on d.fact_id = f.fact_id and d.disposition in ('applied', 'absorbed')
-where not exists (select from ops.current_decisions a where a.kind = 'accept' and f.fact_id = any(a.answers))
-group by c.item, c.location, c.measure
-union all
-select 'quarantined: ' || f.quarantine_code,
-       case f.quarantine_code
-         when 'unknown_source' then f.source
-         when 'unmapped_measure' then f.source || '/' || f.status_ref
-         when 'unmapped_location' then f.source || '/' || f.location_ref
-         when 'unmapped_item' then f.source || '/' || f.item_ref
-         when 'unmapped_unit' then f.source || '/' || f.item_ref || '/' || coalesce(f.uom, 'no unit')
-         else f.source || ' ' || f.document_id
-       end,
-       count(*) || ' facts wait, first at ' || min(f.position),
-       case when f.quarantine_code like 'un%' then 'Add it to the crosswalk CSV, then: syncline config apply.'
-         else 'Ask the source for a corrected record; see syncline quarantine list.' end
-from intermediate.int_dispositions d join staging.stg_facts f using (fact_id)
-where d.disposition = 'quarantined' and f.quarantine_code is not null
-group by 1, 2, f.quarantine_code
-"""
+from syncline.resolve.causes import CAUSES, SUSPECTED
 
 # A delay reaches nobody before its owner is overdue: then its key is thought about again.
 _WAKE = """
@@ -108,32 +31,71 @@ where v.verdict = 'delay' and v.due_at > (select as_of from ops.current_batch)
 """
 
 _IS_LOOKED_AT = """
-  (e.rule like 'quarantined: %%' or (e.rule in ('conflict', 'discrepancy', 'discontinued_item_moved') and exists (
+  (e.rule like 'quarantined: %%'
+    or (e.rule in (
+      'conflict', 'discrepancy', 'discontinued_item_moved', 'missing_receipt', 'balance_gap') and exists (
     select from intermediate.int_touched_cells c
     where e.subject = concat_ws('/', c.item, c.location, c.measure)
        or starts_with(e.subject, concat_ws('/', c.item, c.location, c.measure) || '/'))))
 """
 
 
+_END_SUSPICIONS = """
+update ops.suspicions s set ended_at = %(as_of)s
+where s.ended_at is null
+  and (s.item, s.location, s.measure) in (select item, location, measure from intermediate.int_touched_cells)
+  and not exists (select from suspected n where (n.rule, n.subject) = (s.rule, s.subject))
+"""
+_BEGIN_SUSPICIONS = """
+with begun as (
+  insert into ops.suspicions (rule, subject, item, location, measure, batch_id, noticed_at, due_at)
+  select rule, subject, item, location, measure, %(batch_id)s, %(as_of)s::timestamptz,
+         %(as_of)s::timestamptz + wait_s * interval '1 second'
+  from suspected
+  on conflict (rule, subject) where ended_at is null do nothing
+  returning rule, item, location, measure, due_at
+)
+insert into ops.key_triggers (item, location, measure, reason, due_at)
+select distinct item, location, measure, replace(rule, '_', ' '), due_at from begun where due_at > %(as_of)s
+"""
+# Raised once: what a person closed by hand stays closed, although its cause still stands.
+_RAISE = """
+with due as (
+  select s.suspicion_id, n.rule, n.subject, n.next_step, s.raised_at is null as is_new,
+         n.detail || '; since ' || to_char(s.noticed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as detail
+  from suspected n join ops.suspicions s on (s.rule, s.subject) = (n.rule, n.subject) and s.ended_at is null
+  where s.due_at <= %(as_of)s
+), raised as (
+  update ops.suspicions s set raised_at = %(as_of)s from due d where d.suspicion_id = s.suspicion_id and d.is_new
+)
+insert into causes (rule, subject, detail, next_step, is_new) select rule, subject, detail, next_step, is_new from due
+"""
+
+
 def sync_exceptions(conn: psycopg.Connection, batch_id: int, as_of: datetime) -> tuple[int, int]:
     """Open what has no open exception yet, close what has no cause any more; returns (opened, resolved)."""
+    values = {"batch_id": batch_id, "as_of": as_of}
     with conn.transaction():
-        conn.execute(_CAUSES)
         conn.execute(_WAKE)
+        conn.execute(CAUSES)
+        conn.execute(SUSPECTED, values)
+        for statement in (_END_SUSPICIONS, _BEGIN_SUSPICIONS, _RAISE):
+            conn.execute(statement, values)
         opened = conn.execute(
             """
             insert into ops.exceptions (rule, subject, state, detail, next_step, batch_id, opened_at)
-            select rule, subject, 'open', min(detail), min(next_step), %s, %s from causes group by rule, subject
+            select rule, subject, 'open', min(detail), min(next_step), %(batch_id)s, %(as_of)s
+            from causes where is_new group by rule, subject
             on conflict (rule, subject) where state = 'open' do nothing
             """,
-            (batch_id, as_of),
+            values,
         ).rowcount
         resolved = conn.execute(
             f"""
-            update ops.exceptions e set state = 'resolved', resolved_at = %s
+            update ops.exceptions e set state = 'resolved', resolved_at = %(as_of)s
             where state = 'open' and {_IS_LOOKED_AT}
               and not exists (select from causes c where c.rule = e.rule and c.subject = e.subject)
-            """,
-            (as_of,),
+            """.encode(),
+            values,
         ).rowcount
     return opened, resolved

@@ -11,6 +11,7 @@ TABLES = (
     ("canonical", "balances", "item, location, measure, lot"),
     ("canonical", "ledger", "item, location, measure, lot, fact_id"),
     ("canonical", "verdicts", "fact_id"),
+    ("canonical", "balance_gaps", "item, location, measure, lot, source, fact_id"),
 )
 
 

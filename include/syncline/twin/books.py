@@ -43,6 +43,7 @@ class Books:
                 count,
                 day.stream(f"late/{site.location}"),
                 day.stream(f"listing/{site.location}"),
+                day.stream(f"version/{site.location}"),
             )
             for site in day.network.sites
             if site.wms
@@ -111,7 +112,9 @@ class Books:
             skus = self._day.network.skus
             numbered = [{**line, "sku": skus[line["sku"]].alias} for line in numbered]
             self._count.add("unknown_sku")
-        posted = log.append(at_ms, kind, transaction_id, numbered, **extra)
+        posted = log.append(
+            at_ms, kind, transaction_id, numbered, book=self._book_after(location, numbered, effects), **extra
+        )
         self._apply(location, posted.posted_ms, effects, reason)
         if is_misnamed:
             self._lost(location, posted.posted_ms, effects)
@@ -135,6 +138,17 @@ class Books:
         if log is not None:
             at_ms = log.append(at_ms, "inventory.adjusted", self.transaction(), lines, mode="count").posted_ms
         self._apply(location, at_ms, [effect for effect in effects if effect.delta], reason)
+
+    def _book_after(
+        self, location: str, lines: list[dict[str, Any]], effects: list[Effect]
+    ) -> dict[tuple[str, str], int]:
+        """Balances of the items of ``lines`` once ``effects`` are booked, as a WMS prints them on its message."""
+        known = {line["sku"] for line in lines if line["sku"] in self._day.network.skus}
+        book = {(sku, measure): self.balance(location, sku, measure) for sku in known for measure in MEASURES}
+        for effect in effects:
+            if (effect.item, effect.measure) in book:
+                book[effect.item, effect.measure] += effect.delta
+        return book
 
     def _apply(self, location: str, at_ms: int, effects: list[Effect], reason: str) -> None:
         for effect in effects:
@@ -181,8 +195,8 @@ class Books:
         if conflict:
             told[0]["delta" if "delta" in told[0] else "quantity"] += 1
         self._count.add("key_conflict" if conflict else "retry")
-        self._schedule.at(at_ms, lambda now_ms: _discard(log.append(now_ms, kind, transaction_id, told, **extra)))
 
+        def tell(now_ms: int) -> None:
+            log.append(now_ms, kind, transaction_id, told, book=self._book_after(log.site, told, []), **extra)
 
-def _discard(_: object) -> None:
-    """A scheduled action returns nothing."""
+        self._schedule.at(at_ms, tell)

@@ -29,6 +29,7 @@ class Faults:
     retry: float = _fault(0.05, "told again: same transaction id, new event id and sequence")
     retry_delay_min_s: int = _fault(60, "a retry comes at least this much later")
     retry_delay_max_s: int = _fault(600, "a retry comes at most this much later")
+    event_v2: float = _fault(0.2, "an event is told in version 2 of its contract; a retry draws anew")
     # Contract breaks, off by default
     broken_record: float = _fault(0.0, "a record whose quantity is no number, then the right one")
     unknown_type: float = _fault(0.0, "a record of an unknown type, then the right one")

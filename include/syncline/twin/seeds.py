@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Row = tuple["str | int", ...]
 
 COLUMNS = {
-    "sources": ("source", "system", "feed", "clock_skew_s", "lag_s", "timezone"),
+    "sources": ("source", "system", "feed", "clock_skew_s", "lag_s", "timezone", "hold_s", "sequence"),
     "locations": ("location", "timezone", "region"),
     "items": ("item", "base_uom", "item_class", "unit_value", "discontinued_from"),
     "item_crosswalk": ("source", "item_ref", "item", "valid_from", "valid_to"),
@@ -32,6 +32,8 @@ COLUMNS = {
     "tolerances": ("target", "item_class", "units_max"),
 }  # fmt: skip
 PARTNER_CLOCK_SKEW_S = 60
+WMS_HOLD_S = 1800  # above `late_max_s`: what is late by that much is missing
+PARTNER_HOLD_S = 14400
 UNIT_VALUE = {"A": 4900, "B": 1900, "C": 700}  # minor units of currency
 TOLERANCE_UNITS = {"erp": 5000, "shop": 5000}
 
@@ -69,9 +71,9 @@ def rows(table: str, network: Network = DEMO) -> Iterator[Row]:
 def _sources(network: Network) -> Iterator[Row]:
     for site in network.sites:
         if site.wms:
-            yield site.wms, "wms", "api", network.wms_clock_skew_s, 0, site.timezone
+            yield site.wms, "wms", "api", network.wms_clock_skew_s, 0, site.timezone, WMS_HOLD_S, "gap_free"
     for partner in network.partners:
-        yield partner.source, "3pl", "edi", PARTNER_CLOCK_SKEW_S, 0, partner.timezone
+        yield partner.source, "3pl", "edi", PARTNER_CLOCK_SKEW_S, 0, partner.timezone, PARTNER_HOLD_S, ""
 
 
 def _locations(network: Network) -> Iterator[Row]:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from syncline.twin.faults import FaultCount, Faults
+from syncline.twin.wms_v2 import as_version_2
 
 if TYPE_CHECKING:
     from random import Random
 
-EVENT_VERSION = 1
+Book = dict[tuple[str, str], int]  # (sku, measure) -> balance after the event
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,15 @@ def iso_ms(at_ms: int) -> str:
 class WmsLog:
     """Append-only log of a site. ``sequence`` rises by one, ``posted_at`` strictly, so order is never in doubt."""
 
-    def __init__(self, site: str, faults: Faults, count: FaultCount, rng: Random, listing_rng: Random) -> None:
-        """``listing_rng`` draws what is listed twice, once for each record: polling often must not change the feed."""
+    def __init__(
+        self, site: str, faults: Faults, count: FaultCount, rng: Random, listing_rng: Random, version_rng: Random
+    ) -> None:
+        """``listing_rng`` draws what is listed twice, once for each record: polling often must not change the feed.
+
+        ``version_rng`` draws in which version a record is told.
+        """
         self.site = site
+        self._version_rng = version_rng
         self._faults = faults
         self._count = count
         self._rng = rng
@@ -75,15 +82,22 @@ class WmsLog:
         lines: list[dict[str, Any]],
         *,
         may_be_late: bool = True,
+        book: Book | None = None,
         **extra: Any,
     ) -> Posted:
-        """Post one event; ``extra`` are further fields of the event (``mode``, ``shipment_id``)."""
+        """Post one event; ``extra`` are further fields of the event (``mode``, ``shipment_id``).
+
+        ``book`` is what version 2 says of the balances after the event; None says nothing of them.
+        """
         posted_ms, sequence = self._next(at_ms)
         body = {
-            "event_id": f"{self.site}-{sequence:08d}", "type": kind, "version": EVENT_VERSION, "site": self.site,
+            "event_id": f"{self.site}-{sequence:08d}", "type": kind, "version": 1, "site": self.site,
             "sequence": sequence, "transaction_id": transaction_id, "posted_at": iso_ms(posted_ms), "sandbox": False,
             **extra, "lines": lines,
         }  # fmt: skip
+        if self._version_rng.random() < self._faults.event_v2:
+            body = as_version_2(body, book or {})
+            self._count.add("event_v2")
         delay_ms = 0
         if may_be_late and self._rng.random() < self._faults.late:
             delay_ms = self._rng.randint(1, max(1, self._faults.late_max_s)) * 1000

@@ -20,13 +20,15 @@ from syncline.sources.wms_api.decoding import decoded
 from syncline.sources.wms_api.events import Event
 from syncline.sources.wms_api.mapping import Key, facts_of, key_of
 from syncline.sources.wms_api.records import NotAPageError, read_records
+from syncline.sources.wms_api.upcast import Upcast
 from syncline.twin.faults import Faults
 from syncline.twin.schedule import Day
 from syncline.twin.world import World
 
 SITE = "DC1"
 SEED = 2026
-SCHEMA_OF = {path.stem: json.loads(path.read_text()) for path in sorted(SCHEMAS.glob("*.json"))}
+SCHEMA_OF = {path.stem: json.loads(path.read_text()) for path in sorted(SCHEMAS.glob("v1/*.json"))}
+SCHEMA_OF_2 = {path.stem: json.loads(path.read_text()) for path in sorted(SCHEMAS.glob("v2/*.json"))}
 Read = tuple[list[list[Fact]], bool, Key | None, Key | None] | None
 
 
@@ -62,7 +64,7 @@ def written(value: Any, **how: Any) -> bytes:
 
 
 def typed(content: bytes) -> list[bool]:
-    return [isinstance(record, Event) for record in read_records(content, SITE).events]
+    return [isinstance(record, (Event, Upcast)) for record in read_records(content, SITE).events]
 
 
 def twin_events(seed: int) -> list[dict[str, Any]]:
@@ -165,7 +167,7 @@ def drawn(schema: dict[str, Any], rng: random.Random, odd: float) -> Any:
 
 
 def drawn_object(schema: dict[str, Any], rng: random.Random, odd: float) -> Pairs:
-    required = set(schema["required"])
+    required = set(schema.get("required", ()))
     names = [name for name in schema["properties"] if name in required or rng.random() < 0.5]
     pairs = Pairs((name, drawn(schema["properties"][name], rng, odd)) for name in names)
     if rng.random() < odd:
@@ -180,7 +182,9 @@ def drawn_object(schema: dict[str, Any], rng: random.Random, odd: float) -> Pair
 
 
 def an_event(rng: random.Random, odd: float) -> Any:
-    """An event of some schema, mostly of our site, with numbered lines that fit its mode."""
+    """An event of some schema, mostly of our site, with numbered lines that fit its mode; one in four of version 2."""
+    if rng.random() < 0.25:
+        return an_event_of_version_2(rng, odd)
     event = drawn(SCHEMA_OF[rng.choice(sorted(SCHEMA_OF))], rng, odd)
     if not isinstance(event, Pairs):
         return event
@@ -191,6 +195,22 @@ def an_event(rng: random.Random, odd: float) -> Any:
         if name == "lines" and isinstance(value, list):
             event[place] = (name, [
                 a_line(line, number, mode) if isinstance(line, Pairs) and rng.random() >= odd else line
+                for number, line in enumerate(value, 1)
+            ])  # fmt: skip
+    return event
+
+
+def an_event_of_version_2(rng: random.Random, odd: float) -> Any:
+    event = drawn(SCHEMA_OF_2[rng.choice(sorted(SCHEMA_OF_2))], rng, odd)
+    if not isinstance(event, Pairs) or rng.random() < odd:
+        return event
+    for place, (name, value) in enumerate(event):
+        if name == "location" and isinstance(value, Pairs):
+            event[place] = (name, Pairs([("site", SITE), *(pair for pair in value if pair[0] != "site")]))
+        if name == "lines" and isinstance(value, list):
+            event[place] = (name, [
+                Pairs([("line", number), *(pair for pair in line if pair[0] != "line")])
+                if isinstance(line, Pairs) else line
                 for number, line in enumerate(value, 1)
             ])  # fmt: skip
     return event

@@ -1,4 +1,4 @@
-"""The contract of an event: the JSON Schemas beside this file, compiled once per process."""
+"""The contract of an event: the JSON Schemas beside this file, one folder a version, compiled once per process."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from typing import Any
 import fastjsonschema
 
 SCHEMAS = Path(__file__).parent / "schemas"
-VERSION = 1
 DETAIL_MAX_CHARS = 300
 
 
 @cache
-def validators() -> dict[str, Callable[[Any], Any]]:
-    """Event type -> compiled check. The schema's file name is the event type."""
-    return {
-        path.stem: fastjsonschema.compile(json.loads(path.read_text(encoding="utf-8")))
-        for path in sorted(SCHEMAS.glob("*.json"))
-    }
+def validators() -> dict[str, dict[int, Callable[[Any], Any]]]:
+    """Event type -> version -> compiled check. The schema's file name is the event type, its folder the version."""
+    found: dict[str, dict[int, Callable[[Any], Any]]] = {}
+    for path in sorted(SCHEMAS.glob("v*/*.json")):
+        check = fastjsonschema.compile(json.loads(path.read_text(encoding="utf-8")))
+        found.setdefault(path.stem, {})[int(path.parent.name.removeprefix("v"))] = check
+    return found
 
 
 def breach(event: Any) -> tuple[str, str] | None:
     """(code, detail) of how ``event`` breaks its contract, None when it keeps it. Details are printable text."""
     if not isinstance(event, dict):
         return "event_not_object", f"an event is a JSON object, this is a {type(event).__name__}"
-    kind = event.get("type")
-    check = validators().get(kind) if isinstance(kind, str) else None
-    if check is None:
+    kind, version = event.get("type"), event.get("version")
+    versions = validators().get(kind) if isinstance(kind, str) else None
+    if versions is None:
         return "event_type_unknown", printable(f"type is {kind!r}; known: {', '.join(validators())}")
-    if event.get("version") != VERSION:
-        return "event_version_unknown", printable(f"version is {event.get('version')!r}, this reads {VERSION}")
+    check = versions.get(version) if type(version) is int else None
+    if check is None:
+        known = " and ".join(map(str, versions))
+        return "event_version_unknown", printable(f"version is {version!r}; of {kind} this reads {known}")
     try:
         check(event)
     except fastjsonschema.JsonSchemaValueException as error:

@@ -1,4 +1,4 @@
-"""Events of the WMS API as types: the shapes that mapping reads, and that a decoder fills in one pass.
+"""Events of the WMS API, version 1, as types: the shapes that mapping reads, and that a decoder fills in one pass.
 
 The contract is the JSON Schemas beside this file. Decoding into these types refuses whatever a schema refuses, but for
 what ``plain`` checks besides: characters of texts, instants, and which number goes with an adjustment's ``mode``.
@@ -91,7 +91,7 @@ _EVENTS: dict[str, type[AnyEvent]] = {str(kind.__struct_config__.tag): kind for 
 
 
 def as_event(record: dict[str, Any]) -> AnyEvent:
-    """``record``, which keeps its schema, as its type. Nothing is checked again."""
+    """``record`` of version 1, which keeps its schema, as its type. Nothing is checked again."""
     kind = _EVENTS[record["type"]]
     lines = [_filled(_LINES[kind], line) for line in record["lines"]]
     event: AnyEvent = _filled(kind, record | {"lines": lines})

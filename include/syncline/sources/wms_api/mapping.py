@@ -23,10 +23,10 @@ from syncline.sources.wms_api.events import (
     ReceivedLine,
     Shipped,
     ShippedLine,
-    as_event,
 )
+from syncline.sources.wms_api.upcast import Upcast, typed
 
-READING = "wms_api/1"  # raise it with every change of what is read from the same event, schemas included
+READING = "wms_api/2"  # raise it with every change of what is read from the same event, schemas included
 # on_hand counts everything on the floor; a condition other than good is an of-which measure (semantics §1).
 OF_WHICH = {"damaged": "damaged", "hold": "quarantined"}
 
@@ -54,16 +54,36 @@ def facts_of(record: Any, index: int, site: str) -> list[Fact]:
     """Facts of one record of a page, or one Fact with a fault code when it breaks its contract.
 
     Args:
-        record: an event that keeps its contract, or a decoded record of any shape.
+        record: an event that keeps its contract, or a decoded record of any shape and version.
         index: its position in the page.
         site: the site this source may speak of.
     """
     if isinstance(record, Event):
         return _facts(record, index)
-    broken = breach(record) or _misplaced(record, site)
+    if isinstance(record, Upcast):
+        return _with_books(record, index)
+    broken = fault_of(record, site)
     if broken:
         return [_fault(record, index, *broken, reading_of(site))]
-    return _facts(as_event(record), index)
+    return facts_of(typed(record), index, site)
+
+
+def fault_of(record: Any, site: str) -> tuple[str, str] | None:
+    """(code, detail) of what keeps a decoded record of ``site`` out, None when nothing does."""
+    return breach(record) or _misplaced(record, site)
+
+
+def _with_books(record: Upcast, index: int) -> list[Fact]:
+    """Facts of an event that says what the site's book held after it."""
+    facts = _facts(record.event, index)
+    if not record.books:
+        return facts
+    measures = ((line.line, measure) for line in record.event.lines for measure, _ in CHANGES[type(record.event)](line))
+    told = [record.books.get(place) for place in measures]
+    return [
+        fact if balance is None else fact._replace(balance_after=str(balance))
+        for fact, balance in zip(facts, told, strict=True)
+    ]
 
 
 def _facts(event: Any, index: int) -> list[Fact]:
@@ -84,7 +104,7 @@ def _facts(event: Any, index: int) -> list[Fact]:
             content = (
                 kind, line.sku, site, measure, line.uom, str(quantity), posted_at, event.event_id + place, event_key,
                 f"events[{index}].lines[{line.line}]", reading, None, 1, False, sequence, is_test, transaction,
-                None, None, None,
+                None, None, None, None,
             )  # fmt: skip
             facts.append(_new_fact(Fact, content))
     return facts
@@ -92,7 +112,7 @@ def _facts(event: Any, index: int) -> list[Fact]:
 
 def key_of(event: Any) -> Key | None:
     """The event's place in the order, None when it cannot be read."""
-    if isinstance(event, Event):
+    if isinstance(event, (Event, Upcast)):
         return Key(datetime.fromisoformat(event.posted_at), event.event_id)
     if not isinstance(event, dict):
         return None
@@ -106,6 +126,17 @@ def key_of(event: Any) -> Key | None:
         return Key(instant.astimezone(UTC), event_id) if instant.tzinfo else None
     except (ValueError, OverflowError):
         return None
+
+
+def number_of(event: Any, site: str) -> int | None:
+    """The event's place in the sequence of ``site``; None when it cannot be read, or is another site's."""
+    if isinstance(event, (Event, Upcast)):
+        return event.sequence
+    if not isinstance(event, dict):
+        return None
+    number, place = event.get("sequence"), event.get("location")
+    told = event.get("site", place.get("site") if isinstance(place, dict) else None)
+    return number if type(number) is int and 0 <= number < 2**53 and told == site else None
 
 
 def _received(line: ReceivedLine) -> Changes:
@@ -141,8 +172,9 @@ CHANGES: dict[type[Event], Callable[[Any], Changes]] = {
 
 
 def _misplaced(event: dict[str, Any], site: str) -> tuple[str, str] | None:
-    if event["site"] != site:
-        return "site_mismatch", printable(f"site is {event['site']!r}, this source speaks of {site!r}")
+    told = event["site"] if event["version"] == 1 else event["location"]["site"]
+    if told != site:
+        return "site_mismatch", printable(f"site is {told!r}, this source speaks of {site!r}")
     if key_of(event) is None:
         return "posted_at_unreadable", printable(f"posted_at is {event['posted_at']!r}: no such instant")
     numbers = [line["line"] for line in event["lines"]]

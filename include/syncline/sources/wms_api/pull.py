@@ -10,7 +10,7 @@ from syncline.errors import PartnerContractBroken, SynclineError
 from syncline.landing import Document, Fact, Load, Trouble, land
 from syncline.landing.lane import source_lane
 from syncline.sources.summary import PullResult
-from syncline.sources.wms_api.mapping import Key, facts_of, key_of
+from syncline.sources.wms_api.mapping import Key, facts_of, key_of, number_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -130,11 +130,18 @@ class _Poll:
             self._source.name, FEED, self._now, told, cursor, is_complete,
             troubles=troubles_of(self._source, told),
             unseen=(read_page(page, self._source) for page in unseen) if unseen else (),
+            numbers=self._numbers(),
         )  # fmt: skip
         self._result = self._result.plus(land(self._conn, load))
         self._pages, self._bytes = [], 0
         if self._landed_to is not None:
             self._landed_to = self._read_to
+
+    def _numbers(self) -> list[int]:
+        """Sequence numbers of all records, also of those that bring no fact or a fault: they were told."""
+        site = self._source.site or ""
+        numbers = (number_of(event, site) for page in self._pages for event in page.records.events)
+        return [number for number in numbers if number is not None]
 
     def _is_unseen(self, page: Page) -> bool:
         """Whether no fact of ``page`` was ever landed. One with a fault has no time that proves it."""

@@ -1,4 +1,7 @@
-"""The bytes of a page to its records: typed events where they plainly keep the contract, plain JSON where not."""
+"""The bytes of a page to its records: typed events where they keep the contract, plain JSON where not.
+
+Version 1 is decoded straight to its type; a record of another version is judged by its schema and upcast.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ import msgspec
 
 from syncline.sources.wms_api.decoding import ObjectWithRepeatedKey, decoded
 from syncline.sources.wms_api.events import AnyEvent
-from syncline.sources.wms_api.mapping import Key, key_of
+from syncline.sources.wms_api.mapping import Key, fault_of, key_of
 from syncline.sources.wms_api.plain import are_plain, tell_each_key_once
+from syncline.sources.wms_api.upcast import UPCASTERS, typed
 
 KEYS_OF_A_PAGE = 2
 
@@ -64,6 +68,7 @@ def read_records(content: bytes, site: str) -> Records:
             event if event is not None and _tells_each_key_once(record) else record
             for event, record in zip(known, events, strict=True)
         ]
+    events = [_upcast(record, site) for record in events]
     keys = [key for key in map(key_of, events) if key is not None]
     is_typed = all(isinstance(event, msgspec.Struct) for event in events)
     return Records(events, has_more, is_typed, min(keys, default=None), max(keys, default=None))
@@ -101,6 +106,13 @@ def _typed(record: bytes, site: str) -> AnyEvent | None:
     except _REFUSED:
         return None
     return event if are_plain([event], record, site) else None
+
+
+def _upcast(record: Any, site: str) -> Any:
+    """``record``; as its type when it is of a newer version and has no fault."""
+    if not isinstance(record, dict) or type(record.get("version")) is not int or record["version"] not in UPCASTERS:
+        return record
+    return record if fault_of(record, site) else typed(record)
 
 
 def _plain_page(content: bytes) -> tuple[list[Any], bool]:
