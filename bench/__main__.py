@@ -1,6 +1,6 @@
 """Measure everything in one go, in a throw-away Postgres of its own; progress on stderr, the table at the end.
 
-python -m bench                                   # full size, 42 minutes on 2 cores: adds to the history, writes the page
+python -m bench                                   # full size, 42 minutes on 2 cores: adds to history, writes the page
 python -m bench --size small                      # two minutes: does every measurement work?
 python -m bench --only landing --only micro --json
 python -m bench --render                          # write the page anew from the newest full run
