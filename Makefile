@@ -33,7 +33,7 @@ down: $(INSTALLED) ## Stop everything that runs here, also what a killed run lef
 test: $(INSTALLED) ## All tests, on a Postgres, an Airflow and partners of their own
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-deep: $(INSTALLED) ## Long property tests: 10,000 cases against the oracle (30 minutes on 2 busy cores), 200 random edits of the configuration
+test-deep: $(INSTALLED) ## Long tests: 10,000 cases against the oracle, 200 random edits of the configuration, a day asked about its past
 	@$(BIN)/python -m pytest -m deep $(ARGS)
 
 mutate: $(INSTALLED) ## Break each rule of the resolution in turn and show which test sees it (ARGS="--only lag")

@@ -15,6 +15,7 @@ from tests.breaking.breakable import AT_COMMIT, AT_DDL, AT_ROW, Breakable, Runni
 from tests.sources.wms_api.loopback_wms import WmsServer
 
 from syncline.errors import WarehouseUnavailable
+from syncline.resolve.hashes import TABLES
 from syncline.warehouse import embedded
 from syncline.warehouse.connect import connect_dsn
 
@@ -134,7 +135,7 @@ def undisturbed_build(server: Breakable, resolved: Path) -> tuple[dict[str, str]
     server.unpaused(DATABASE)
     assert steps > 10
     found = flow.hashes(server, DATABASE)
-    assert len(found) == 5
+    assert len(found) == len(TABLES)
     return found, flow.state(server, DATABASE, flow.RAW | flow.RESOLVED), steps
 
 

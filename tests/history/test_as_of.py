@@ -25,6 +25,8 @@ from syncline.history.snapshot import snapshot
 from syncline.warehouse import embedded
 from syncline.warehouse.connect import connect_dsn
 
+pytestmark = pytest.mark.deep  # every question about the past is a rebuild of its own: minutes
+
 TWO, THREE = {"item_ref": "SKU-0002"}, {"location_ref": "BETA-NJ2", "status_ref": "17"}
 
 

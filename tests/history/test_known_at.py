@@ -30,6 +30,8 @@ from syncline.home import project_root
 from syncline.warehouse import embedded
 from syncline.warehouse.connect import connect_dsn
 
+pytestmark = pytest.mark.deep  # every question about the past is a rebuild of its own: minutes
+
 ITEMS = [{"sk": f"SKU-000{n}", "vn": f"SKU-000{n + 1}", "on_hand": str(20 + n)} for n in (1, 2, 3)]
 
 

@@ -18,6 +18,8 @@ from syncline.history.replay import Difference, Selection, compare, request
 from syncline.warehouse import embedded
 from syncline.warehouse.connect import connect_dsn
 
+pytestmark = pytest.mark.deep  # every question about the past is a rebuild of its own: minutes
+
 SKU_2 = {"item_ref": "SKU-0002"}
 
 

@@ -17,7 +17,7 @@ from syncline.resolve.hashes import derived_hashes
 from syncline.warehouse.connect import connect_dsn
 
 GAPS = "select after_sequence, before_sequence, missing from canonical.balance_gaps order by before_sequence"
-SEEDS = range(6)
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.deep) for seed in range(1, 6))]
 
 
 @pytest.fixture
