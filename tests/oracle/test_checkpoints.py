@@ -26,7 +26,9 @@ HISTORIES = 50
 FACTS = 30
 
 
-@pytest.mark.parametrize(("generated", "seed"), [(history, 1), (history, 2), (day_reports, 3)])
+@pytest.mark.parametrize(
+    ("generated", "seed"), [(history, 1), pytest.param(history, 2, marks=pytest.mark.deep), (day_reports, 3)]
+)
 def test_a_batch_from_a_checkpoint_is_a_batch_from_the_beginning(
     generated: Callable[[int, int], dict[str, Any]],
     seed: int,
@@ -50,7 +52,9 @@ def test_a_batch_from_a_checkpoint_is_a_batch_from_the_beginning(
     assert anchored[0] >= 1
 
 
-@pytest.mark.parametrize(("generated", "seed"), [(posting_late, 4), (changing_units, 5)])
+@pytest.mark.parametrize(
+    ("generated", "seed"), [(posting_late, 4), pytest.param(changing_units, 5, marks=pytest.mark.deep)]
+)
 def test_what_is_in_flight_and_what_is_uncertain_end_at_a_checkpoint(
     generated: Callable[[int, int], dict[str, Any]],
     seed: int,

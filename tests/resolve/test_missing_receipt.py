@@ -75,6 +75,7 @@ def test_after_the_window_it_is_one_exception_that_closes_itself(lane: Lane) -> 
     assert [row for row in lane.rows(OUTBOX) if row[2] == "pending"] == [(6, 6, "pending", None)]
 
 
+@pytest.mark.deep
 def test_below_zero_again_is_another_window(lane: Lane) -> None:
     lane.tell(10, moved(2, 0.2, 5))
     lane.batch(10)
@@ -93,6 +94,7 @@ def test_another_key_is_not_kept_waiting(lane: Lane) -> None:
     assert lane.rows("select state from ops.outbox where item = 'SKU-0002' and target = 'erp'") == [("pending",)]
 
 
+@pytest.mark.deep
 def test_taken_before_any_base_waits_the_same_way(
     warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -105,6 +107,7 @@ def test_taken_before_any_base_waits_the_same_way(
     assert lane.exceptions("missing_receipt") == [(SUBJECT, "open")]
 
 
+@pytest.mark.deep
 def test_the_window_is_configuration(
     warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str], tmp_path: Path
 ) -> None:
