@@ -52,9 +52,8 @@ def test_a_batch_from_a_checkpoint_is_a_batch_from_the_beginning(
     assert anchored[0] >= 1
 
 
-@pytest.mark.parametrize(
-    ("generated", "seed"), [(posting_late, 4), pytest.param(changing_units, 5, marks=pytest.mark.deep)]
-)
+@pytest.mark.deep
+@pytest.mark.parametrize(("generated", "seed"), [(posting_late, 4), (changing_units, 5)])
 def test_what_is_in_flight_and_what_is_uncertain_end_at_a_checkpoint(
     generated: Callable[[int, int], dict[str, Any]],
     seed: int,

@@ -18,8 +18,8 @@ from tests.oracle.running import generated, scenarios
 
 from syncline.scenario import Options, Outcome, run_scenarios
 
-SEEDS = range(400)
-DISTURBED = range(400, 500)
+SEEDS = range(300)
+DISTURBED = range(400, 460)
 
 
 def disagreements(folder: Path, cases: list[dict[str, Any]], outcomes: list[Outcome], wanted: list[Answer]) -> str:
