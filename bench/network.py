@@ -27,9 +27,12 @@ def configuration(items: int) -> Rows:
     rows = read_folder(project_root() / "dbt_project" / "seeds")
     numbers = range(items)
     rows["items"] = [
-        {"item": sku(number), "base_uom": "EA", "item_class": CLASSES[number % len(CLASSES)], "unit_value": 0}
+        {
+            "item": sku(number), "base_uom": "EA", "item_class": CLASSES[number % len(CLASSES)], "unit_value": 0,
+            "discontinued_from": "infinity",
+        }
         for number in numbers
-    ]
+    ]  # fmt: skip
     rows["item_crosswalk"] = [
         {"source": source, "item_ref": ref(number), "item": sku(number), **SPAN}
         for source, ref in (("*", sku), ("acme_3pl", acme_ref), ("beta_3pl", beta_ref))
