@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import secrets
 import shutil
@@ -31,13 +30,12 @@ for inherited in [name for name in os.environ if name.startswith("AIRFLOW_CONN_"
 for inherited in ("SYNCLINE_DSN", "SYNCLINE_CLOCK"):
     os.environ.pop(inherited, None)
 
+from tests.databases import TEMPLATE, throw_away  # noqa: E402
+
 from syncline.warehouse import embedded  # noqa: E402
 from syncline.warehouse.connect import connect_dsn  # noqa: E402
 from syncline.warehouse.migrate import migrate  # noqa: E402
 from syncline.warehouse.roles import ROLES, give_logins, role_name  # noqa: E402
-
-TEMPLATE = "syncline_template"
-_numbers = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,7 +54,12 @@ def server() -> Iterator[embedded.Server]:
     before = os.environ.get("SYNCLINE_HOME")
     os.environ["SYNCLINE_HOME"] = str(home)
     try:
-        yield embedded.start(home)
+        started = embedded.start(home)
+        with connect_dsn(started.dsn()) as admin:  # what is lost with the machine is not missed
+            for off in ("fsync", "full_page_writes"):
+                admin.execute(f"alter system set {off} = off".encode())
+            admin.execute("select pg_reload_conf()")
+        yield started
     finally:
         embedded.stop(home)
         if before is None:
@@ -81,12 +84,8 @@ def role_passwords(server: embedded.Server) -> dict[str, str]:
 @pytest.fixture
 def database(server: embedded.Server, role_passwords: dict[str, str]) -> Iterator[str]:
     """Name of a migrated database that lives for one test."""
-    name = f"syncline_test_{next(_numbers)}"
-    with connect_dsn(server.dsn()) as admin:
-        identifier = sql.Identifier(name)
-        admin.execute(sql.SQL("create database {} template {}").format(identifier, sql.Identifier(TEMPLATE)))
+    with throw_away(server) as name:
         yield name
-        admin.execute(sql.SQL("drop database {} with (force)").format(identifier))
 
 
 @pytest.fixture

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
+from tests.databases import throw_away
 from tests.rereading.conftest import misread, new_warehouse
 
 from syncline.warehouse import embedded
 from syncline.warehouse.connect import connect_dsn
 
 __all__ = ["misread", "new_warehouse"]
-# One name, so that dbt parses the project once for all questions.
-NAME = "syncline_past"
 Scratch = Callable[[], AbstractContextManager[tuple[psycopg.Connection, str, Path]]]
 
 
@@ -26,12 +24,7 @@ def scratch(server: embedded.Server, role_passwords: dict[str, str], tmp_path: P
 
     @contextmanager
     def make() -> Iterator[tuple[psycopg.Connection, str, Path]]:
-        with connect_dsn(server.dsn()) as admin:
-            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(NAME)))
-            admin.execute(sql.SQL("create database {} template syncline_template").format(sql.Identifier(NAME)))
-        with connect_dsn(server.dsn(NAME)) as owner:
-            yield owner, server.dsn(NAME), tmp_path / "past"
-        with connect_dsn(server.dsn()) as admin:
-            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(NAME)))
+        with throw_away(server) as name, connect_dsn(server.dsn(name)) as owner:
+            yield owner, server.dsn(name), tmp_path / "past"
 
     return make

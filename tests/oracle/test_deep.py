@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import TEMPLATE
+from tests.databases import TEMPLATE
 from tests.oracle.comparing import differences, write
 from tests.oracle.coverage import missing, table
 from tests.oracle.rules import POSITIONS_MAX, answer

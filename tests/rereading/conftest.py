@@ -9,16 +9,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 
 SOURCES = Path(__file__).parents[1] / "sources"
 sys.path[:0] = [str(SOURCES / folder) for folder in ("wms_api", "sftp_edi")] + [str(Path(__file__).parent)]
 
 from network import Warehouse  # noqa: E402
+from tests.databases import throw_away  # noqa: E402
 
 from syncline.edi import PROFILES, Profile  # noqa: E402
 from syncline.warehouse import embedded  # noqa: E402
-from syncline.warehouse.connect import connect_dsn  # noqa: E402
 from syncline.warehouse.roles import role_name  # noqa: E402
 
 _numbers = itertools.count(1)
@@ -30,15 +29,9 @@ def warehouses(
 ) -> Iterator[Callable[[], Warehouse]]:
     """Makes migrated warehouses with the demo network's rules, each with an SFTP drop of its own in ``folder``."""
     with ExitStack() as stack:
-        admin = stack.enter_context(connect_dsn(server.dsn()))
-
-        def drop(name: str) -> None:
-            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
         def make() -> Warehouse:
-            name = f"syncline_reread_{next(_numbers)}"
-            admin.execute(sql.SQL("create database {} template syncline_template").format(sql.Identifier(name)))
-            stack.callback(drop, name)
+            name = stack.enter_context(throw_away(server))
             dsns = {
                 role: f"postgresql://{role_name(role)}:{password}@{server.host}:{server.port}/{name}"
                 for role, password in role_passwords.items()

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from syncline.errors import TerminalError, WarehouseUnavailable
 from syncline.home import project_root, state_home
 from syncline.landing.warehouse_errors import says_unavailable
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunner
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +44,11 @@ def run(dsn: str, arguments: Sequence[str], target: Path | None = None) -> list[
         WarehouseUnavailable: Postgres went away or refused work; the same call may succeed later.
         TerminalError: a model or test failed; names the node.
     """
-    from dbt.cli.main import dbtRunner
-
     target = target or state_home() / "dbt"
     # The profile reads the environment.
     with _environment(dsn):
         manifest = _manifest(dsn, target)
-        result = dbtRunner(manifest=manifest).invoke([*arguments, *_common(target)])
+        result = _runner(manifest).invoke([*arguments, *_common(target)])
     nodes = [_node(item) for item in getattr(result.result, "results", None) or []]
     if not result.success:
         _raise(arguments, nodes, result.exception)
@@ -63,22 +64,34 @@ def warm(dsn: str, target: Path | None = None) -> None:
         _manifest(dsn, target or state_home() / "dbt")
 
 
-_parsed: tuple[str, Any] | None = None
+# Questions about the past alternate between two databases; more are left over from a change of the project.
+KEPT_MANIFESTS = 3
+_parsed: dict[str, Any] = {}
 
 
 def _manifest(dsn: str, target: Path) -> Any:
     """The parsed project: of this process or its parent when no file has changed since, else parsed now."""
-    global _parsed
     fingerprint = _fingerprint(dsn)
-    if _parsed is None or _parsed[0] != fingerprint:
-        from dbt.cli.main import dbtRunner
-
+    if fingerprint not in _parsed:
         target.mkdir(parents=True, exist_ok=True)
-        result = dbtRunner().invoke(["parse", *_common(target)])
+        result = _runner().invoke(["parse", *_common(target)])
         if not result.success:
             _raise(["parse"], [], result.exception)
-        _parsed = (fingerprint, result.result)
-    return _parsed[1]
+        _parsed[fingerprint] = result.result
+        for oldest in list(_parsed)[:-KEPT_MANIFESTS]:
+            del _parsed[oldest]
+    return _parsed[fingerprint]
+
+
+def _runner(manifest: Any = None) -> dbtRunner:
+    from dbt.cli.main import dbtRunner
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    # For each of its behaviour flags dbt asks which module declared it: `inspect.stack()` reads the source of every
+    # caller and looks through every loaded module. With Airflow loaded that was half the time of a batch. The name is
+    # only for a warning that we do not show.
+    BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters")
+    return dbtRunner(manifest=manifest)
 
 
 def _fingerprint(dsn: str) -> str:

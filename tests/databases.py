@@ -1,0 +1,31 @@
+"""Throw-away databases under names that come back: dbt parses the project again for a database of another name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from psycopg import sql
+
+from syncline.warehouse import embedded
+from syncline.warehouse.connect import connect_dsn
+
+TEMPLATE = "syncline_template"
+_in_use: set[str] = set()
+
+
+@contextmanager
+def throw_away(server: embedded.Server) -> Iterator[str]:
+    """Name of a migrated database that lives as long as the block."""
+    name = next(each for number in range(1, 100) if (each := f"syncline_test_{number}") not in _in_use)
+    identifier = sql.Identifier(name)
+    _in_use.add(name)
+    try:
+        with connect_dsn(server.dsn()) as admin:
+            admin.execute(sql.SQL("create database {} template {}").format(identifier, sql.Identifier(TEMPLATE)))
+            try:
+                yield name
+            finally:
+                admin.execute(sql.SQL("drop database {} with (force)").format(identifier))
+    finally:
+        _in_use.remove(name)
