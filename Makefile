@@ -14,7 +14,7 @@ READY := $(STATE)/.ready
 DATABASE := $(wildcard include/syncline/warehouse/migrations/sql/*.sql include/syncline/warehouse/migrations/versions/*.py)
 SEEDS := $(wildcard dbt_project/seeds/*.csv)
 
-.PHONY: help setup demo up down test test-deep mutate chaos bench soak lint format lock clean
+.PHONY: help setup demo up down test test-deep mutate chaos bench bench-large soak lint format lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ chaos: $(INSTALLED) ## Kill, clear, hold, hang and cut off a running installatio
 bench: $(INSTALLED) ## Measure everything and write docs/reference/performance.md (42 minutes on 2 cores; ARGS="--size small": 2)
 	@$(BIN)/python -m bench $(ARGS)
 
+bench-large: $(INSTALLED) ## Ten million facts: rebuild, growth, micro-batch; 60 GB, and over an hour; its histories serve the next run
+	@$(BIN)/python -m bench --size large --only rebuild --only micro --keep $(STATE)-bench $(ARGS)
+
 soak: $(INSTALLED) ## 20 minutes at 500 events/s through real Airflow, with verdicts (ARGS="--minutes 2 --rate 100")
 	@$(BIN)/python -m bench.soak $(ARGS)
 
@@ -68,7 +71,7 @@ lock: $(INSTALLED) ## Resolve requirements.lock again from pyproject.toml
 
 clean: ## Stop everything; remove the virtual environment, the state folder and all caches
 	@if [ -x $(BIN)/syncline ]; then $(BIN)/syncline down; fi
-	rm -rf $(VENV) $(STATE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dbt_project/target dbt_project/logs
+	rm -rf $(VENV) $(STATE) $(STATE)-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dbt_project/target dbt_project/logs
 
 # uv reads UV_* only; an index that pip is told to use (PIP_INDEX_URL or pip.conf) holds for uv too.
 $(INSTALLED): requirements.lock requirements-uv.lock pyproject.toml

@@ -24,7 +24,7 @@ from bench.idle import idle_figures
 from bench.installation import import_figure, installation_figures
 from bench.landing import bytes_to_load, rows_to_load
 from bench.rebuild import Timed
-from bench.resolving import filled, micro_batches, micro_figure, rebuild_figures, say
+from bench.resolving import filled, micro_batches, micro_figure, node_figure, rebuild_figures, say
 from bench.sizes import SIZES, Size
 from bench.warehouse import Bench, throw_away
 from syncline.home import project_root
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--date", help="of the record; default BENCH_DATE, then today")
     parser.add_argument("--json", action="store_true", help="figures as one JSON object instead of the table")
+    parser.add_argument("--keep", type=Path, help="state folder that stays: its histories serve the next run")
     parser.add_argument("--render", action="store_true", help="measure nothing: write the page from the history")
     given = parser.parse_args()
     if given.render:
@@ -49,7 +50,7 @@ def main() -> None:
     wanted = given.only or list(BENCHES)
     size, date = SIZES[given.size], machine.run_date(given.date)
     started = time.perf_counter()
-    with throw_away() as bench:
+    with throw_away(given.keep) as bench:
         with bench.connect("postgres") as conn:
             shape = machine.shape(conn.info.server_version)
         found = list(_measure(bench, size, given.seed, wanted))
@@ -89,6 +90,7 @@ def _measure(bench: Bench, size: Size, seed: int, wanted: list[str]) -> Iterator
     if "micro" in wanted:
         timed = micro_batches(bench, (short, long), size, seed)
         yield micro_figure(f"micro-batch of {size.batch:,}: {names[1]} of history against {names[0]}", timed, names)
+        yield node_figure(timed[1], size, names[1])
     if "idle" in wanted:
         yield from idle_figures(bench, long if done else short, size, seed)
     bench.drop(long)

@@ -1,4 +1,7 @@
-"""What is measured at which size: `small` shows in two minutes that everything works, `full` gives the figures."""
+"""What is measured at which size: `small` shows in two minutes that everything works, `full` gives the figures.
+
+`large` goes to ten million facts; a run of its own (`make bench-large`), its histories kept for the next.
+"""
 
 from __future__ import annotations
 
@@ -30,4 +33,5 @@ class Size:
 SIZES = {
     "small": Size("small", (40_000, 80_000), 40_000, 1_000, 2, 1, 10, 400, 0, 0.0, 0.0),
     "full": Size("full", (1_000_000, 5_000_000), 100_000, 10_000, 5, 3, 50, 400, 1_000_000, 3.0, 50.0),
+    "large": Size("large", (1_000_000, 10_000_000), 100_000, 10_000, 3, 1, 10, 400, 0, 0.0, 0.0),
 }

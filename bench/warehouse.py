@@ -29,11 +29,12 @@ from syncline.warehouse.roles import give_logins, role_name
 
 @dataclass(frozen=True)
 class Bench:
-    """A running server in ``home``; ``credentials`` are of this run alone."""
+    """A running server in ``home``; ``credentials`` are of this run alone; ``is_kept``: the folder outlives the run."""
 
     home: Path
     server: embedded.Server
     credentials: Credentials
+    is_kept: bool = False
 
     def dsn(self, database: str, role: str = "owner") -> str:
         if role == "owner":
@@ -61,6 +62,10 @@ class Bench:
         with connect_dsn(self.server.dsn(name), name="bench") as owner:
             give_logins(owner, self.credentials.roles)
 
+    def has(self, name: str) -> bool:
+        with connect_dsn(self.server.dsn(), name="bench") as admin:
+            return admin.execute("select from pg_database where datname = %s", [name]).fetchone() is not None
+
     def drop(self, name: str) -> None:
         with connect_dsn(self.server.dsn(), name="bench") as admin:
             admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
@@ -80,7 +85,7 @@ def throw_away(keep: Path | None = None) -> Iterator[Bench]:
     try:
         # Stopped by a signal it still stops the server and takes its folder along.
         with interruptible():
-            yield Bench(home, embedded.start(home), Credentials())
+            yield Bench(home, embedded.start(home), Credentials(), keep is not None)
     finally:
         embedded.stop(home)
         if before is None:

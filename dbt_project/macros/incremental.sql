@@ -25,7 +25,7 @@
 {%- endmacro %}
 
 {% macro get_incremental_upsert_changed_sql(arg_dict) %}
-  {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+  {%- set columns = arg_dict['columns'] -%}
   {{ upsert_changed(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], columns, ['batch_id']) }}
 {% endmacro %}
 
@@ -37,7 +37,7 @@
   {%- set target = arg_dict['target_relation'] -%}
   {%- set temp = arg_dict['temp_relation'] -%}
   {%- set keys = [arg_dict['unique_key']] if arg_dict['unique_key'] is string else arg_dict['unique_key'] -%}
-  {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+  {%- set columns = arg_dict['columns'] -%}
   {{ index_joins() }};
   analyze {{ temp }};
   delete from {{ target }} as t
@@ -52,7 +52,7 @@
 
 {#- Checkpoints behind which the batch reached are gone; the new ones come. -#}
 {% macro get_incremental_replace_checkpoints_sql(arg_dict) %}
-  {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+  {%- set columns = arg_dict['columns'] -%}
   {{ index_joins() }};
   delete from {{ arg_dict['target_relation'] }} as t
   using {{ ref('int_touched_cells') }} as c

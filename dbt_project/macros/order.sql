@@ -32,3 +32,8 @@
 {% macro by_bytes(text) -%}
   {{ text }} collate "C"
 {%- endmacro %}
+
+{#- One number for a key of several texts: millions are grouped in a fraction of the time and room that the texts take. -#}
+{% macro key_hash() -%}
+  {%- for column in varargs %}hashtextextended({{ column }}, {% endfor %}0{{ ')' * (varargs | length) }}
+{%- endmacro %}

@@ -2,11 +2,14 @@
   Pre-hook of models that read only working tables of the batch, or, in a rebuild, everything: their joins are hashed
   (ADR 0012). The planner expects one row of a CTE: it joins in loops that are quadratic in a batch, minutes where a hash
   takes a third of a second, or sorts wide rows to merge them. What needs the index of a table that grows with history
-  asks it in a lateral join, and that stays a loop.
+  asks it in a lateral join, and that stays a loop. A rebuild sorts all history, alone.
 -#}
 {% macro hash_joins(only_rebuild=false) -%}
   {% if is_rebuild() or not only_rebuild -%}
   set local enable_nestloop = off; set local enable_mergejoin = off
+  {%- endif %}
+  {%- if is_rebuild() -%}
+  ; set local work_mem = '128MB'
   {%- endif %}
 {%- endmacro %}
 
@@ -23,4 +26,9 @@
   {% if not is_rebuild() -%}
   set local enable_seqscan = off; set local enable_mergejoin = off
   {%- endif %}
+{%- endmacro %}
+
+{#- Ends a query that the planner must not write out in the one around it. -#}
+{% macro kept_apart() -%}
+  offset 0
 {%- endmacro %}

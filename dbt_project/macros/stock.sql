@@ -2,3 +2,8 @@
 {% macro stock_lot(alias) -%}
   case when {{ alias }}.kind = 'movement' and {{ alias }}.grain = 'item' then '' else {{ alias }}.lot end
 {%- endmacro %}
+
+{#- Whether a telling is no other one's double and no test: what its source says by it stands. -#}
+{% macro is_kept(disposition) -%}
+  coalesce({{ disposition }}, '') not in ('test', 'quarantined', 'duplicate', 'conflict')
+{%- endmacro %}

@@ -1,5 +1,6 @@
 {{ config(
     materialized='incremental',
+    unlogged=false,
     incremental_strategy='replace_checkpoints',
     unique_key=['item', 'location', 'measure', 'cut_at'],
     indexes=[{'columns': ['item', 'location', 'measure', 'cut_at'], 'unique': true}],
@@ -40,7 +41,8 @@ cells as (
 -- the owner on the same side of the cut, it explains nothing after it.
 tellings as (
   select
-    t.item, t.location, t.measure, t.fact_id, t.source, t.line_key, t.event_key, t.window_from, t.window_to,
+    t.item, t.location, t.measure, t.fact_id, t.source, t.line_key, t.event_key, t.received_at, t.sequence, t.delta, t.is_alone,
+    t.window_from, t.window_to,
     case
       when t.kind = 'balance' and t.role_rank <= 2 and t.sequence is null and s.is_applied is not true
         then t.rec_from + interval '1 microsecond'
@@ -57,41 +59,63 @@ tellings as (
 -- A fact reaches as far as everything that is judged together with it.
 reaches as (
   select
-    t.item, t.location, t.measure, t.fact_id,
-    least(min(t.window_from) over line, min(t.window_from) over event) as opens_at,
-    greatest(max(t.bars_to) over line, max(t.bars_to) over event) as bars_to,
-    greatest(max(t.window_to) over line, max(t.window_to) over event) as closes_at
+    t.*,
+    t.window_from as opens_at,
+    t.window_to as closes_at
   from tellings as t
+  where t.is_alone
+
+  union all
+
+  select
+    t.item, t.location, t.measure, t.fact_id, t.source, t.line_key, t.event_key, t.received_at, t.sequence, t.delta, t.is_alone,
+    t.window_from, t.window_to,
+    greatest(max(t.bars_to) over line, max(t.bars_to) over event),
+    least(min(t.window_from) over line, min(t.window_from) over event),
+    greatest(max(t.window_to) over line, max(t.window_to) over event)
+  from tellings as t
+  where not t.is_alone
   window
     line as (partition by t.item, t.location, t.measure, t.source, t.line_key),
     event as (partition by t.item, t.location, t.measure, t.event_key)
 ),
 
+-- Nothing that comes before a cut in this order begins after it: sums up to here are sums up to the cut.
 swept as (
   select
-    r.*,
-    count(*) over (partition by r.item, r.location, r.measure order by r.opens_at desc, r.fact_id desc) as facts_after,
+    r.item, r.location, r.measure, r.fact_id, r.opens_at,
+    count(*) over cell - row_number() over (
+      partition by r.item, r.location, r.measure order by r.opens_at asc, r.fact_id asc
+    ) + 1 as facts_after,
     max(r.bars_to) over before as barred_to,
-    max(r.closes_at) over before as closed_to
+    max(r.closes_at) over before as closed_to,
+    max(r.received_at) over before as received_to,
+    max(case when r.sequence is not null then r.source end) over before as sequence_source,
+    max(r.sequence) over before as sequence_max,
+    count(r.delta) over before as movements,
+    sum(r.delta) over before as total
   from reaches as r
-  window before as (
-    partition by r.item, r.location, r.measure order by r.opens_at asc, r.fact_id asc
-    rows between unbounded preceding and 1 preceding
-  )
+  window
+    cell as (partition by r.item, r.location, r.measure),
+    before as (
+      partition by r.item, r.location, r.measure order by r.opens_at asc, r.fact_id asc
+      rows between unbounded preceding and 1 preceding
+    )
 ),
 
 -- Of the instants that serve, the last one with 1, 4, 16, ... times the least number of facts after it: a report of a
 -- while ago finds one shortly before that while. `closed_to`: what comes later may not begin before this, or it reaches
 -- into what is judged.
 spaced as (
-  select item, location, measure, fact_id, opens_at, closed_to, floor(log(4, facts_after::numeric / {{ checkpoint_facts() }})) as steps
+  select *, floor(log(4, facts_after::numeric / {{ checkpoint_facts() }})) as steps
   from swept
   where barred_to <= opens_at and facts_after >= {{ checkpoint_facts() }}
 ),
 
 cuts as (
   select distinct on (w.item, w.location, w.measure, w.steps)
-    w.item, w.location, w.measure, w.opens_at as cut_at, greatest(w.opens_at, w.closed_to, a.closed_to) as closed_to
+    w.item, w.location, w.measure, w.opens_at as cut_at, greatest(w.opens_at, w.closed_to, a.closed_to) as closed_to,
+    w.received_to, w.sequence_source, w.sequence_max, w.movements, w.total
   from spaced as w
   left join {{ ref('int_anchors') }} as a on w.item = a.item and w.location = a.location and w.measure = a.measure
   order by w.item asc, w.location asc, w.measure asc, w.steps asc, w.opens_at desc, w.fact_id asc
@@ -99,7 +123,8 @@ cuts as (
 
 -- The balance that stands in for all before it must be the last in every respect.
 last_applied as (
-  select distinct on (c.item, c.location, c.measure, c.cut_at) c.cut_at, c.closed_to, s.*
+  select distinct on (c.item, c.location, c.measure, c.cut_at)
+    c.cut_at, c.closed_to, c.received_to, c.sequence_source as told_by, c.sequence_max, c.movements, c.total, s.*
   from cuts as c
   inner join {{ ref('int_statements') }} as s
     on c.item = s.item and c.location = s.location and c.measure = s.measure and c.cut_at > s.rec_from
@@ -129,31 +154,15 @@ uncertain as (
   where not {{ provably_before('m', 's') }}
 ),
 
-heard as (
-  select
-    c.item, c.location, c.measure, c.cut_at,
-    max(t.received_at) as received_to,
-    max(t.source) filter (where t.sequence is not null) as sequence_source,
-    max(t.sequence) as sequence_max
-  from cuts as c
-  inner join {{ ref('int_tellings') }} as t
-    on c.item = t.item and c.location = t.location and c.measure = t.measure and c.cut_at > t.rec_from and t.is_in_scope
-  group by c.item, c.location, c.measure, c.cut_at
-),
-
-moved as (
-  select c.item, c.location, c.measure, c.cut_at, count(*)::integer as movements, sum(m.delta)::bigint as total
-  from cuts as c
-  inner join {{ ref('int_movements') }} as m
-    on c.item = m.item and c.location = m.location and c.measure = m.measure and c.cut_at > m.rec_from
-  group by c.item, c.location, c.measure, c.cut_at
-),
-
 booked as (
   select c.item, c.location, c.measure, c.cut_at, sum(l.quantity)::bigint as total
   from cuts as c
+  {% if is_rebuild() -%}
+  inner join {{ ref('ledger') }} as l on c.item = l.item and c.location = l.location and c.measure = l.measure
+  {%- else -%}
   inner join {{ ref('int_touched_cells') }} as t on c.item = t.item and c.location = t.location and c.measure = t.measure
   cross join lateral {{ since('ledger', 'booked_from', 't') }} as l
+  {%- endif %}
   where c.cut_at > l.booked_from
   group by c.item, c.location, c.measure, c.cut_at
 ),
@@ -191,12 +200,12 @@ slack as (
 
 select
   l.item, l.location, l.measure, l.key_lot, l.cut_at, l.closed_to,
-  coalesce(a.movements, 0) + coalesce(m.movements, 0) as movements,
-  (coalesce(a.total, 0) + coalesce(m.total, 0))::bigint as total,
+  (coalesce(a.movements, 0) + l.movements)::integer as movements,
+  (coalesce(a.total, 0) + coalesce(l.total, 0))::bigint as total,
   (coalesce(a.ledger_total, 0) + coalesce(b.total, 0))::bigint as ledger_total,
-  greatest(a.received_to, h.received_to) as received_to,
-  coalesce(a.sequence_source, h.sequence_source) as sequence_source,
-  greatest(a.sequence_max, h.sequence_max) as sequence_max,
+  greatest(a.received_to, l.received_to) as received_to,
+  coalesce(a.sequence_source, l.told_by) as sequence_source,
+  greatest(a.sequence_max, l.sequence_max) as sequence_max,
   l.first_received_fact,
   l.fact_id,
   l.source,
@@ -218,11 +227,9 @@ select
   case when l.is_anchor then a.slack_lo else s.slack_lo end as slack_lo,
   case when l.is_anchor then a.slack_hi else s.slack_hi end as slack_hi
 from last_applied as l
-inner join heard as h on l.item = h.item and l.location = h.location and l.measure = h.measure and l.cut_at = h.cut_at
 inner join placed as p on l.fact_id = p.fact_id
 inner join {{ ref('int_comparisons') }} as k on l.fact_id = k.fact_id
 left join slack as s on l.fact_id = s.fact_id and l.cut_at = s.cut_at
-left join moved as m on l.item = m.item and l.location = m.location and l.measure = m.measure and l.cut_at = m.cut_at
 left join booked as b on l.item = b.item and l.location = b.location and l.measure = b.measure and l.cut_at = b.cut_at
 left join {{ ref('int_anchors') }} as a on l.item = a.item and l.location = a.location and l.measure = a.measure
 where not exists (select from unlike as u where u.fact_id = l.fact_id and u.cut_at = l.cut_at)

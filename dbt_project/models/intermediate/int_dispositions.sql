@@ -2,6 +2,7 @@
 
 {{ config(
     materialized='incremental',
+    unlogged=false,
     incremental_strategy='upsert_changed',
     unique_key='fact_id',
     on_schema_change='append_new_columns',

@@ -4,7 +4,7 @@
     pre_hook='{{ hash_joins() }}',
 ) }}
 
--- Facts of the touched cells with interval, window, role, grain and body; plus, out of scope, facts of other cells
+-- Facts of the touched cells with interval, window, role and grain; plus, out of scope, facts of other cells
 -- that share an event or a line with them (needed to choose the kept one, not to be decided here).
 
 with in_scope as (
@@ -119,6 +119,7 @@ select
   coalesce(g.quantity_alternatives, array[g.quantity]) as quantities,
   g.rec_from,
   g.rec_to,
+  g.said_to,
   g.window_from,
   g.window_to,
   g.lag > interval '0' as has_lag,
@@ -136,11 +137,6 @@ select
   -- A balance of another grain, and one of a derived number, is compared with nothing.
   g.kind = 'balance' and g.measure <> 'available' and (g.grain = 'lot') = (g.lot <> '') as is_comparable,
   {{ stock_lot('g') }} as stock_lot,
-  -- The body of the identity rules (semantics §1): as-of of a balance before any cut; a cancel says 0.
-  jsonb_build_array(
-    g.kind, g.item, {{ stock_lot('g') }}, case when g.cancel then 0 else g.quantity end, g.cancel,
-    case when g.kind = 'balance' then jsonb_build_array(g.said_from, g.said_to) end
-  )::text as body,
   case
     when g.is_test then 'test'
     when g.quarantine_code is not null then 'quarantined'

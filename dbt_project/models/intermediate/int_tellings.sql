@@ -20,76 +20,71 @@ chosen as (
   group by fact_id
 ),
 
--- Hardly a line or an event is told twice: the windows below see only those that are.
+-- Hardly a line or an event is told twice. What is told once is answered where it stands; only the others are compared.
+-- By a hash: facts that merely share one are compared too, and found to be alone.
 shared_lines as (
-  select source, line_key, location, measure, revision
+  select {{ key_hash('source', 'line_key', 'location', 'measure') }} as line_hash
   from {{ ref('int_facts') }}
-  where disposition is null
-  group by source, line_key, location, measure, revision
+  group by line_hash
   having count(*) > 1
+),
+
+shared_events as (
+  select {{ key_hash('event_key', 'location', 'measure') }} as event_hash
+  from {{ ref('int_facts') }}
+  group by event_hash
+  having count(*) > 1
+),
+
+facts as not materialized (
+  select
+    f.*,
+    f.kind = 'movement' as is_movement,
+    f.role_rank = 3 or (f.role_rank = 2 and f.applies_movements) as is_heard,
+    l.line_hash is null and e.event_hash is null as is_alone
+  from {{ ref('int_facts') }} as f
+  left join shared_lines as l on {{ key_hash('f.source', 'f.line_key', 'f.location', 'f.measure') }} = l.line_hash
+  left join shared_events as e on {{ key_hash('f.event_key', 'f.location', 'f.measure') }} = e.event_hash
+),
+
+shared as (
+  select
+    f.*,
+    -- The body of the identity rules (semantics §1): as-of of a balance before any cut; a cancel says 0.
+    jsonb_build_array(
+      f.kind, f.item, f.stock_lot, case when f.cancel then 0 else f.quantity end, f.cancel,
+      case when f.kind = 'balance' then jsonb_build_array(f.rec_from, f.said_to) end
+    )::text as body,
+    c.choice
+  from facts as f
+  left join chosen as c on f.fact_id = c.fact_id
+  where f.disposition is null and not f.is_alone
 ),
 
 lines as (
   select
-    f.*,
-    f.fact_id as line_kept,
-    f.body as line_body,
-    true as is_line_kept,
-    -- Answered here, as booleans: below, the planner knows nothing of these columns and would expect next to no rows.
-    f.kind = 'movement' as is_movement,
-    f.role_rank = 3 or (f.role_rank = 2 and f.applies_movements) as is_heard,
-    c.choice
-  from {{ ref('int_facts') }} as f
-  left join chosen as c on f.fact_id = c.fact_id
-  where f.disposition is null and not exists (
-    select from shared_lines as s
-    where s.source = f.source and s.line_key = f.line_key and s.location = f.location and s.measure = f.measure
-      and s.revision = f.revision
-  )
-
-  union all
-
-  select
-    f.*,
-    first_value(f.fact_id) over line as line_kept,
-    first_value(f.body) over line as line_body,
-    f.fact_id = first_value(f.fact_id) over line as is_line_kept,
-    f.kind = 'movement' as is_movement,
-    f.role_rank = 3 or (f.role_rank = 2 and f.applies_movements) as is_heard,
-    c.choice
-  from {{ ref('int_facts') }} as f
-  inner join shared_lines as s
-    on f.source = s.source and f.line_key = s.line_key and f.location = s.location and f.measure = s.measure
-    and f.revision = s.revision
-  left join chosen as c on f.fact_id = c.fact_id
-  where f.disposition is null
+    s.*,
+    first_value(s.fact_id) over line as line_kept,
+    first_value(s.body) over line as line_body,
+    s.fact_id = first_value(s.fact_id) over line as is_line_kept
+  from shared as s
   window line as (
-    partition by f.source, f.line_key, f.location, f.measure, f.revision order by c.choice desc nulls last, {{ kept_order('f') }}
+    partition by s.source, s.line_key, s.location, s.measure, s.revision order by s.choice desc nulls last, {{ kept_order('s') }}
   )
 ),
 
 -- Revisions of a balance line. One with another item or lot than the lowest, or the chosen one, replaces nothing.
-revised_lines as (
-  select source, line_key, location, measure
-  from lines
-  where not is_movement and is_line_kept
-  group by source, line_key, location, measure
-  having count(*) > 1
-),
-
 balance_lines as (
   select
     l.*,
     first_value(l.item) over lowest = l.item and first_value(l.stock_lot) over lowest = l.stock_lot as is_same_stock,
     first_value(l.fact_id) over lowest as stock_by
   from lines as l
-  inner join revised_lines as r
-    on l.source = r.source and l.line_key = r.line_key and l.location = r.location and l.measure = r.measure
   where not l.is_movement and l.is_line_kept
   window lowest as (partition by l.source, l.line_key, l.location, l.measure order by l.choice desc nulls last, l.revision asc)
 ),
 
-balances as (
+revised_balances as (
   select
     b.*,
     first_value(b.fact_id) over latest as latest_fact,
@@ -99,64 +94,18 @@ balances as (
   window latest as (
     partition by b.source, b.line_key, b.location, b.measure, b.is_same_stock order by b.revision desc
   )
-
-  union all
-
-  select
-    l.*, true as is_same_stock, l.fact_id as stock_by, l.fact_id as latest_fact, l.cancel as latest_cancels,
-    l.received_at as line_received_at
-  from lines as l
-  where not l.is_movement and l.is_line_kept and not exists (
-    select from revised_lines as r
-    where r.source = l.source and r.line_key = l.line_key and r.location = l.location and r.measure = l.measure
-  )
-),
-
-judged_balances as (
-  select
-    b.*,
-    case
-      when b.is_same_stock and (b.fact_id <> b.latest_fact or b.latest_cancels) then 'superseded'
-      when b.role_rank = 1 or b.measure = 'available' then 'not_owner'
-      when b.grain = 'item' and b.lot <> '' then 'not_owner'
-      when b.grain = 'lot' and b.lot = '' then 'not_owner'
-      when not b.is_same_stock then 'conflict'
-    end as verdict_so_far,
-    case
-      when b.is_same_stock and b.fact_id <> b.latest_fact then 'later_revision'
-      when b.is_same_stock and b.latest_cancels then 'cancelled'
-      when b.measure = 'available' then 'derived_measure'
-      when b.role_rank = 1 then 'observer'
-      when b.grain = 'item' and b.lot <> '' then 'finer_than_grain'
-      when b.grain = 'lot' and b.lot = '' then 'coarser_than_grain'
-      when not b.is_same_stock then 'revision_of_other_stock'
-    end as why
-  from balances as b
 ),
 
 -- Events are told by movements only, and only by sources whose movements count.
-heard_tellings as (
-  select l.*
-  from lines as l
-  where l.is_movement and l.is_line_kept and l.is_heard
-),
-
-shared_events as (
-  select event_key, location, measure
-  from heard_tellings
-  group by event_key, location, measure
-  having count(*) > 1
-),
-
 tellings as (
   select
-    h.*,
-    first_value(h.source) over event as event_source,
-    first_value(h.fact_id) over event as event_kept
-  from heard_tellings as h
-  inner join shared_events as e on h.event_key = e.event_key and h.location = e.location and h.measure = e.measure
+    l.*,
+    first_value(l.source) over event as event_source,
+    first_value(l.fact_id) over event as event_kept
+  from lines as l
+  where l.is_movement and l.is_line_kept and l.is_heard
   window event as (
-    partition by h.event_key, h.location, h.measure order by h.choice desc nulls last, h.role_rank desc, {{ kept_order('h') }}
+    partition by l.event_key, l.location, l.measure order by l.choice desc nulls last, l.role_rank desc, {{ kept_order('l') }}
   )
 ),
 
@@ -211,41 +160,21 @@ other_answers as (
   group by o.event_key, o.location, o.measure, o.source
 ),
 
-answers as (
-  -- test, quarantined, echo
-  select f.fact_id, f.disposition, f.reason, null::text as decided_by, null::bigint as delta,
+-- What became of the tellings that were compared; of a kept balance, how it stands among the revisions of its line.
+compared as (
+  select
+    l.fact_id, case when l.body = l.line_body then 'duplicate' else 'conflict' end as disposition, 'same_line' as reason,
+    l.line_kept as decided_by, null::bigint as delta,
+    null::boolean as is_same_stock, null::text as stock_by, null::text as latest_fact, null::boolean as latest_cancels,
     null::timestamptz as line_received_at
-  from {{ ref('int_facts') }} as f
-  where f.disposition is not null
-
-  union all
-
-  select l.fact_id, case when l.body = l.line_body then 'duplicate' else 'conflict' end, 'same_line', l.line_kept, null, null
   from lines as l
   where not l.is_line_kept
 
   union all
 
   select
-    b.fact_id, b.verdict_so_far, b.why,
-    case b.verdict_so_far when 'superseded' then b.latest_fact when 'conflict' then b.stock_by end, null, b.line_received_at
-  from judged_balances as b
-
-  union all
-
-  select l.fact_id, 'not_owner', case when l.role_rank = 2 then 'secondary_movement' else 'observer' end, null, null, null
-  from lines as l
-  where l.is_movement and l.is_line_kept and not l.is_heard
-
-  union all
-
-  -- Told once: it counts.
-  select h.fact_id, null, null, null, case when h.cancel then 0 else h.quantity end, null
-  from heard_tellings as h
-  where not exists (
-    select from shared_events as e
-    where e.event_key = h.event_key and e.location = h.location and e.measure = h.measure
-  )
+    b.fact_id, null, null, null, null, b.is_same_stock, b.stock_by, b.latest_fact, b.latest_cancels, b.line_received_at
+  from revised_balances as b
 
   union all
 
@@ -258,14 +187,16 @@ answers as (
     case when o.fact_id <> o.revision_kept then 'same_event' when not r.is_same_stock then 'revision_of_other_stock' end,
     case when o.fact_id <> o.revision_kept then o.revision_kept when not r.is_same_stock then o.event_kept end,
     c.delta,
-    null
+    null, null, null, null, null
   from own_tellings as o
   left join own_revisions as r on o.fact_id = r.fact_id
   left join counted as c on o.fact_id = c.fact_id
 
   union all
 
-  select t.fact_id, case when a.is_equal then 'duplicate' else 'conflict' end, 'same_event', t.event_kept, null, null
+  select
+    t.fact_id, case when a.is_equal then 'duplicate' else 'conflict' end, 'same_event', t.event_kept, null,
+    null, null, null, null, null
   from tellings as t
   inner join other_answers as a
     on t.event_key = a.event_key and t.location = a.location and t.measure = a.measure and t.source = a.source
@@ -278,26 +209,62 @@ seen as (
 ),
 
 answered as (
-  select distinct on (a.fact_id) a.fact_id, d.decision_id
-  from answers as a
-  inner join seen as d on a.fact_id = d.answered
-  where a.disposition = 'conflict' and (d.kind = 'accept' or d.fact_id = a.decided_by)
-  order by a.fact_id asc, d.decided_at desc, {{ by_bytes('d.decision_id') }} desc
+  select distinct on (c.fact_id) c.fact_id, d.decision_id
+  from compared as c
+  inner join seen as d on c.fact_id = d.answered
+  where d.kind = 'accept' or d.fact_id = coalesce(c.decided_by, c.stock_by)
+  order by c.fact_id asc, d.decided_at desc, {{ by_bytes('d.decision_id') }} desc
 ),
 
-decided as (
+-- Not materialized: there is a row for every fact, and each that follows reads few columns of it.
+told as not materialized (
   select
     f.*,
-    a.disposition as settled,
-    a.reason as settled_reason,
-    a.decided_by,
-    a.delta,
-    a.line_received_at,
-    w.decision_id,
-    coalesce(a.disposition, '') not in ('test', 'quarantined', 'duplicate', 'conflict') as is_kept
-  from {{ ref('int_facts') }} as f
-  inner join answers as a on f.fact_id = a.fact_id
-  left join answered as w on f.fact_id = w.fact_id
+    c.disposition as lost,
+    c.reason as lost_reason,
+    c.decided_by as lost_to,
+    case
+      when c.fact_id is not null then c.delta
+      when f.is_heard then case when f.cancel then 0 else f.quantity end
+    end as booked,
+    coalesce(c.is_same_stock, true) as is_same_stock,
+    c.stock_by,
+    coalesce(c.latest_fact, f.fact_id) as latest_fact,
+    coalesce(c.latest_cancels, f.cancel) as latest_cancels,
+    coalesce(c.line_received_at, f.received_at) as kept_received_at,
+    a.decision_id
+  from facts as f
+  left join compared as c on f.fact_id = c.fact_id
+  left join answered as a on f.fact_id = a.fact_id
+),
+
+decided as not materialized (
+  select
+    t.*,
+    case
+      when t.disposition is not null then t.disposition -- test, quarantined, echo
+      when t.lost is not null then t.lost
+      when t.is_movement then case when not t.is_heard then 'not_owner' end
+      when t.is_same_stock and (t.fact_id <> t.latest_fact or t.latest_cancels) then 'superseded'
+      when t.role_rank = 1 or t.measure = 'available' then 'not_owner'
+      when t.grain = 'item' and t.lot <> '' then 'not_owner'
+      when t.grain = 'lot' and t.lot = '' then 'not_owner'
+      when not t.is_same_stock then 'conflict'
+    end as settled,
+    case
+      when t.disposition is not null then t.reason
+      when t.lost is not null then t.lost_reason
+      when t.is_movement then
+        case when not t.is_heard then case when t.role_rank = 2 then 'secondary_movement' else 'observer' end end
+      when t.is_same_stock and t.fact_id <> t.latest_fact then 'later_revision'
+      when t.is_same_stock and t.latest_cancels then 'cancelled'
+      when t.measure = 'available' then 'derived_measure'
+      when t.role_rank = 1 then 'observer'
+      when t.grain = 'item' and t.lot <> '' then 'finer_than_grain'
+      when t.grain = 'lot' and t.lot = '' then 'coarser_than_grain'
+      when not t.is_same_stock then 'revision_of_other_stock'
+    end as settled_reason
+  from told as t
 ),
 
 -- A sequence that contradicts a pair of kept facts with disjoint times is none for that key, everywhere.
@@ -310,7 +277,7 @@ steps as (
       partition by item, location, measure, key_lot, source order by rec_from asc, sequence asc
     ) as is_back
   from decided
-  where is_kept and sequence is not null
+  where sequence is not null and {{ is_kept('settled') }}
 ),
 
 doubtful as (
@@ -324,13 +291,13 @@ boundaries as (
   from decided as d
   inner join doubtful as u
     on d.item = u.item and d.location = u.location and d.measure = u.measure and d.key_lot = u.key_lot and d.source = u.source
-  where d.is_kept and d.sequence is not null
+  where d.sequence is not null and {{ is_kept('d.settled') }}
   union all
   select d.item, d.location, d.measure, d.key_lot, d.source, d.rec_from, 1, d.sequence
   from decided as d
   inner join doubtful as u
     on d.item = u.item and d.location = u.location and d.measure = u.measure and d.key_lot = u.key_lot and d.source = u.source
-  where d.is_kept and d.sequence is not null
+  where d.sequence is not null and {{ is_kept('d.settled') }}
 ),
 
 swept as (
@@ -369,7 +336,7 @@ select
   d.window_to,
   d.has_lag,
   d.received_at,
-  d.line_received_at,
+  case when not d.is_movement and d.disposition is null and d.lost is null then d.kept_received_at end as line_received_at,
   d.line_key,
   d.event_key,
   d.revision,
@@ -379,11 +346,16 @@ select
   d.is_comparable,
   d.document_id,
   d.position,
-  d.delta,
+  d.is_alone,
+  case when d.disposition is null and d.is_movement then d.booked end as delta,
   d.settled as disposition,
   d.settled_reason as reason,
-  d.decided_by,
-  d.decision_id
+  case
+    when d.lost is not null then d.lost_to
+    when d.settled = 'superseded' then d.latest_fact
+    when d.settled = 'conflict' then d.stock_by
+  end as decided_by,
+  case when d.settled = 'conflict' then d.decision_id end as decision_id
 from decided as d
 left join contradicted as c
   on d.item = c.item and d.location = c.location and d.measure = c.measure and d.key_lot = c.key_lot and d.source = c.source

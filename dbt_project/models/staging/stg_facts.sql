@@ -19,7 +19,9 @@
 -- Facts typed and mapped: crosswalks and factors at the fact's own time, exact units, time as an interval.
 -- Only the receipts of the batch are read; an earlier receipt already staged is merged in.
 
-with receipts as (
+-- Steps that would be written out wherever the next one reads them are kept apart: planning alone would take seconds.
+-- Not materialized: millions of wide rows would be written aside at each step.
+with receipts as not materialized (
   {% if is_incremental() -%}
   select f.*
   from {{ source('ops', 'batch_loads') }} as l
@@ -41,7 +43,7 @@ with receipts as (
 
 -- Hardly a fact is received twice in one batch; only what is needs an order.
 repeated as (
-  select fact_id
+  select fact_id, array_agg(received_at) as receipts_at
   from receipts
   group by fact_id
   having count(*) > 1
@@ -54,20 +56,21 @@ first_receipts as (
   order by r.fact_id asc, r.received_at asc, r.document_id asc, r.position asc
 ),
 
-once as (
-  select r.*
+once as not materialized (
+  select r.*, null::timestamptz[] as receipts_at
   from receipts as r
   where not exists (select from repeated as x where x.fact_id = r.fact_id)
   union all
-  select f.* from first_receipts as f
+  select f.*, x.receipts_at
+  from first_receipts as f
+  inner join repeated as x on f.fact_id = x.fact_id
 ),
 
 -- Most times are written as an instant in UTC: they need neither a zone nor a calendar.
--- Materialized here and below: inlined, each expression would be written out wherever the next one reads it, and
--- planning alone would take seconds.
-statements as materialized (
+statements as not materialized (
   select o.*, coalesce({{ is_plain_instant('o.recorded') }}, false) as is_plain
   from once as o
+  {{ kept_apart() }}
 ),
 
 -- A report says one time in each of its lines: it is parsed once.
@@ -156,7 +159,7 @@ intervals as materialized (
   from readings as r
 ),
 
-moments as materialized (
+moments as (
   select
     s.*,
     s.is_plain or coalesce(i.is_time, false) as is_time,
@@ -173,6 +176,7 @@ moments as materialized (
   from statements as s
   left join intervals as i
     on not s.is_plain and s.source = i.source and coalesce(s.location_ref, '') = i.location_ref and s.recorded = i.recorded
+  {{ kept_apart() }}
 ),
 
 -- People decide in our own names; every other source has its crosswalk.
@@ -216,32 +220,27 @@ mapped as (
 -- Most facts have the one receipt that is at hand.
 heard as (
   select
-    m.fact_id,
-    min(r.received_at) as heard_at,
-    min(r.received_at) filter (where r.received_at >= m.said_from - make_interval(secs => m.clock_skew_s)) as credible_at
+    m.*,
+    case when m.receipts_at is null then m.received_at else (select min(t) from unnest(m.receipts_at) as t) end as first_at,
+    case
+      when m.receipts_at is not null
+        then (select min(t) from unnest(m.receipts_at) as t where t >= m.said_from - m.clock_skew_s * interval '1 second')
+      when m.received_at >= m.said_from - m.clock_skew_s * interval '1 second' then m.received_at
+    end as first_credible_at
   from mapped as m
-  inner join repeated as x on m.fact_id = x.fact_id
-  inner join receipts as r on m.fact_id = r.fact_id
-  group by m.fact_id
 ),
 
 received as (
   select
     m.*,
     {%- if is_incremental() %}
-    least(coalesce(h.heard_at, m.received_at), old.heard_at) as heard_at,
-    least(
-      case when h.fact_id is not null then h.credible_at
-        when m.received_at >= m.said_from - m.clock_skew_s * interval '1 second' then m.received_at end,
-      old.credible_at
-    ) as credible_at
+    least(m.first_at, old.heard_at) as heard_at,
+    least(m.first_credible_at, old.credible_at) as credible_at
     {%- else %}
-    coalesce(h.heard_at, m.received_at) as heard_at,
-    case when h.fact_id is not null then h.credible_at
-      when m.received_at >= m.said_from - m.clock_skew_s * interval '1 second' then m.received_at end as credible_at
+    m.first_at as heard_at,
+    m.first_credible_at as credible_at
     {%- endif %}
-  from mapped as m
-  left join heard as h on m.fact_id = h.fact_id
+  from heard as m
   {%- if is_incremental() %}
   -- All receipts of a fact that is driven again are read here; what was credible before may not be so any more.
   left join lateral {{ found(this, ['fact_id'], 'm') }} as old
@@ -252,7 +251,7 @@ received as (
   {%- endif %}
 ),
 
-cut as materialized (
+cut as (
   select
     r.*,
     -- The interval after its cut at the receipt (semantics §2): what came later than that was not meant.
@@ -260,6 +259,7 @@ cut as materialized (
       coalesce(r.credible_at, r.heard_at) + r.clock_skew_s * interval '1 second', r.said_from + interval '1 microsecond'
     )) as cut_to
   from received as r
+  {{ kept_apart() }}
 ),
 
 -- Most units have one factor, for ever.
@@ -270,21 +270,12 @@ lasting_factors as (
   having count(*) = 1 and min(valid_from) = '-infinity' and max(valid_to) = 'infinity'
 ),
 
--- A unit factor is judged on the location's day; every factor in force inside the interval gives an alternative.
-factored as (
-  select
-    m.fact_id,
-    array_agg(m.written_quantity * f.factor_num / f.factor_den order by f.valid_from) as quantities,
-    array_agg(f.valid_from order by f.valid_from) as factor_days,
-    bool_and(mod(m.written_quantity * f.factor_num, f.factor_den) = 0) as is_integral
-  from cut as m
-  inner join {{ source('ops', 'current_unit_factors') }} as f
-    on m.item = f.item and m.uom = f.uom
-    and f.valid_from <= ((m.cut_to - interval '1 microsecond') at time zone m.location_zone)::date
-    and f.valid_to > (m.said_from at time zone m.location_zone)::date
-  where m.written_quantity is not null
-    and not exists (select from lasting_factors as l where l.item = m.item and l.uom = m.uom)
-  group by m.fact_id
+changing_factors as (
+  select distinct item, uom
+  from {{ source('ops', 'current_unit_factors') }}
+  except
+  select item, uom
+  from lasting_factors
 ),
 
 judged as (
@@ -293,7 +284,7 @@ judged as (
     f.factor_days,
     case when m.cancel then array[0::numeric]
       when l.item is not null then array[m.written_quantity * l.factor_num / l.factor_den]
-      when f.fact_id is not null then f.quantities
+      when f.quantities is not null then f.quantities
       when m.uom = m.base_uom then array[m.written_quantity] end as quantities,
     case
       when m.fault_code is not null then m.fault_code
@@ -306,7 +297,7 @@ judged as (
       when m.is_skipped_hour then 'skipped_hour'
       when m.item is null or m.base_uom is null then 'unmapped_item'
       when m.written_quantity is null then 'bad_quantity'
-      when l.item is null and f.fact_id is null and coalesce(m.uom <> m.base_uom, true) then 'unmapped_unit'
+      when l.item is null and f.quantities is null and coalesce(m.uom <> m.base_uom, true) then 'unmapped_unit'
       when not m.cancel and not coalesce(
           mod(m.written_quantity * l.factor_num, l.factor_den) = 0, f.is_integral, m.written_quantity = trunc(m.written_quantity)
         ) then 'non_integral_quantity'
@@ -316,7 +307,18 @@ judged as (
     end as quarantine_code
   from cut as m
   left join lasting_factors as l on m.item = l.item and m.uom = l.uom
-  left join factored as f on m.fact_id = f.fact_id
+  left join changing_factors as v on m.item = v.item and m.uom = v.uom
+  -- A unit factor is judged on the location's day; every factor in force inside the interval gives an alternative.
+  left join lateral (
+    select
+      array_agg(m.written_quantity * u.factor_num / u.factor_den order by u.valid_from) as quantities,
+      array_agg(u.valid_from order by u.valid_from) as factor_days,
+      bool_and(mod(m.written_quantity * u.factor_num, u.factor_den) = 0) as is_integral
+    from {{ source('ops', 'current_unit_factors') }} as u
+    where v.item = u.item and v.uom = u.uom
+      and u.valid_from <= ((m.cut_to - interval '1 microsecond') at time zone m.location_zone)::date
+      and u.valid_to > (m.said_from at time zone m.location_zone)::date
+  ) as f on v.item is not null and m.written_quantity is not null
 )
 
 select

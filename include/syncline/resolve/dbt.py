@@ -17,6 +17,7 @@ import psycopg
 from syncline.errors import TerminalError, WarehouseUnavailable
 from syncline.home import project_root, state_home
 from syncline.landing.warehouse_errors import says_unavailable
+from syncline.resolve import dbt_changes
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunner
@@ -85,12 +86,8 @@ def _manifest(dsn: str, target: Path) -> Any:
 
 def _runner(manifest: Any = None) -> dbtRunner:
     from dbt.cli.main import dbtRunner
-    from dbt_common.behavior_flags import BehaviorFlagRendered
 
-    # For each of its behaviour flags dbt asks which module declared it: `inspect.stack()` reads the source of every
-    # caller and looks through every loaded module. With Airflow loaded that was half the time of a batch. The name is
-    # only for a warning that we do not show.
-    BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters")
+    dbt_changes.apply()
     return dbtRunner(manifest=manifest)
 
 
