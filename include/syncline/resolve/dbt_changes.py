@@ -20,7 +20,6 @@ def apply() -> None:
     # only for a warning that we do not show.
     flag._default_source = staticmethod(lambda: "dbt.adapters")
     connections.release = _keep_open
-    connections.add_commit_query = _commit
 
 
 def _keep_open(self: Any) -> None:
@@ -28,18 +27,21 @@ def _keep_open(self: Any) -> None:
 
     dbt connects anew for each node: a handshake, a new backend, and cold caches of the catalogue.
     """
+    from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+
     connection = self.get_if_exists()
     if connection is None or connection.state != "open":
         return
+    handle = connection.handle
     try:
-        connection.handle.rollback()
+        if handle.info.transaction_status == TRANSACTION_STATUS_IDLE:
+            # dbt commits by a statement: the driver does not see it, and would not begin the next transaction. Its
+            # rollback makes it look; one without a transaction would be a warning in the log of the server.
+            with handle.cursor() as cursor:
+                cursor.execute("begin")
+        handle.rollback()
         connection.transaction_open = False
     except Exception:
         self.close(connection)
         self.clear_thread_connection()
         raise
-
-
-def _commit(self: Any) -> None:
-    """Commit by the driver. dbt sends `COMMIT` as a statement: the driver would not begin the next transaction."""
-    self.get_thread_connection().handle.commit()
