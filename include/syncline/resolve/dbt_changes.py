@@ -27,6 +27,7 @@ def _keep_open(self: Any) -> None:
 
     dbt connects anew for each node: a handshake, a new backend, and cold caches of the catalogue.
     """
+    import psycopg2
     from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
     connection = self.get_if_exists()
@@ -41,7 +42,7 @@ def _keep_open(self: Any) -> None:
                 cursor.execute("begin")
         handle.rollback()
         connection.transaction_open = False
-    except Exception:
+    except psycopg2.Error:
+        # The connection is lost, and the server has rolled back. What the node has to say about it, its own statement
+        # said; an error from here would take its place. The next node connects anew.
         self.close(connection)
-        self.clear_thread_connection()
-        raise
