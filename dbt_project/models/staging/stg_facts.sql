@@ -43,7 +43,7 @@ with receipts as not materialized (
 
 -- Hardly a fact is received twice in one batch; only what is needs an order.
 repeated as (
-  select fact_id, array_agg(received_at) as receipts_at
+  select fact_id, array_agg(received_at order by received_at, document_id, position) as receipts_at
   from receipts
   group by fact_id
   having count(*) > 1
