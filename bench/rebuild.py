@@ -20,8 +20,8 @@ from bench.warehouse import Bench, throw_away
 from syncline.resolve import build, dbt, open_batch, rebuild
 
 SHOWN = 15
-# What a rebuild is measured beside: the latest number by who spoke first of each fact, in the partners' own names, with
-# no zones, roles, positions, bounds or verdicts.
+# What a rebuild is measured beside: each fact once, as first received, and the movements summed in the partners' own
+# names. No names mapped, no times, roles, balances, bounds or verdicts.
 BY_HAND = """
 create table public.by_hand as
 select item_ref, location_ref, status_ref, sum(quantity::numeric) filter (where kind = 'movement') as moved
