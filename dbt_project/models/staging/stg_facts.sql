@@ -66,18 +66,12 @@ once as not materialized (
   inner join repeated as x on f.fact_id = x.fact_id
 ),
 
--- Most times are written as an instant in UTC: they need neither a zone nor a calendar.
-statements as not materialized (
-  select o.*, coalesce({{ is_plain_instant('o.recorded') }}, false) as is_plain
-  from once as o
-  {{ kept_apart() }}
-),
-
--- A report says one time in each of its lines: it is parsed once.
+-- Most times are written as an instant in UTC: they need neither a zone nor a calendar. Of the others a report says one
+-- in each of its lines: it is parsed once.
 written as (
   select distinct source, coalesce(location_ref, '') as location_ref, recorded
-  from statements
-  where not is_plain
+  from once
+  where not {{ is_plain_instant('recorded') }}
 ),
 
 parted as materialized (
@@ -159,23 +153,28 @@ intervals as materialized (
   from readings as r
 ),
 
+-- What is not among the times that had to be parsed is a plain instant.
+told as not materialized (
+  select
+    o.*,
+    case when i.recorded is null then o.recorded::timestamptz end as plain_at,
+    i.is_time, i.is_skipped_hour, i.is_backwards, i.wall_from, i.said_from as zoned_from, i.said_to as zoned_to
+  from once as o
+  left join intervals as i on o.source = i.source and coalesce(o.location_ref, '') = i.location_ref and o.recorded = i.recorded
+  {{ kept_apart() }}
+),
+
 moments as (
   select
-    s.*,
-    s.is_plain or coalesce(i.is_time, false) as is_time,
-    coalesce(i.is_skipped_hour, false) as is_skipped_hour,
-    coalesce(i.is_backwards, false) as is_backwards,
-    case when s.is_plain then s.recorded::timestamptz else i.wall_from at time zone 'UTC' end as placed_at,
-    case when s.is_plain then s.recorded::timestamptz else i.said_from end as said_from,
-    case
-      when not s.is_plain then i.said_to
-      when position('.' in s.recorded) > 0 then s.recorded::timestamptz + interval '1 microsecond'
-      else s.recorded::timestamptz + interval '1 second'
-    end as said_to,
-    case when s.quantity ~ '^[+-]?\d{1,15}(\.\d{1,9})?$' then s.quantity::numeric end as written_quantity
-  from statements as s
-  left join intervals as i
-    on not s.is_plain and s.source = i.source and coalesce(s.location_ref, '') = i.location_ref and s.recorded = i.recorded
+    t.*,
+    coalesce(t.plain_at, t.wall_from at time zone 'UTC') as placed_at,
+    coalesce(t.plain_at, t.zoned_from) as said_from,
+    coalesce(
+      t.plain_at + case when position('.' in t.recorded) > 0 then interval '1 microsecond' else interval '1 second' end,
+      t.zoned_to
+    ) as said_to,
+    case when t.quantity ~ '^[+-]?\d{1,15}(\.\d{1,9})?$' then t.quantity::numeric end as written_quantity
+  from told as t
   {{ kept_apart() }}
 ),
 
@@ -289,7 +288,7 @@ judged as (
     case
       when m.fault_code is not null then m.fault_code
       when not m.is_known_source then 'unknown_source'
-      when not m.is_time then 'bad_time'
+      when m.plain_at is null and m.is_time is not true then 'bad_time'
       when m.source = {{ operator() }} and not {{ is_decided('m') }} then 'no_decision'
       when m.measure is null then 'unmapped_measure'
       when m.location is null or m.location_zone is null then 'unmapped_location'
@@ -310,15 +309,19 @@ judged as (
   left join changing_factors as v on m.item = v.item and m.uom = v.uom
   -- A unit factor is judged on the location's day; every factor in force inside the interval gives an alternative.
   left join lateral (
-    select
-      array_agg(m.written_quantity * u.factor_num / u.factor_den order by u.valid_from) as quantities,
-      array_agg(u.valid_from order by u.valid_from) as factor_days,
-      bool_and(mod(m.written_quantity * u.factor_num, u.factor_den) = 0) as is_integral
-    from {{ source('ops', 'current_unit_factors') }} as u
-    where v.item = u.item and v.uom = u.uom
-      and u.valid_from <= ((m.cut_to - interval '1 microsecond') at time zone m.location_zone)::date
-      and u.valid_to > (m.said_from at time zone m.location_zone)::date
-  ) as f on v.item is not null and m.written_quantity is not null
+    select *
+    from (
+      select
+        array_agg(m.written_quantity * u.factor_num / u.factor_den order by u.valid_from) as quantities,
+        array_agg(u.valid_from order by u.valid_from) as factor_days,
+        bool_and(mod(m.written_quantity * u.factor_num, u.factor_den) = 0) as is_integral
+      from {{ source('ops', 'current_unit_factors') }} as u
+      where v.item = u.item and v.uom = u.uom
+        and u.valid_from <= ((m.cut_to - interval '1 microsecond') at time zone m.location_zone)::date
+        and u.valid_to > (m.said_from at time zone m.location_zone)::date
+    ) as changing
+    where v.item is not null and m.written_quantity is not null
+  ) as f on true
 )
 
 select
