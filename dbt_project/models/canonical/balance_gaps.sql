@@ -25,6 +25,13 @@ with doubted as (
   where is_sequence_contradicted and is_in_scope
 ),
 
+-- Only a movement that states the balance after it is judged; most sources never do.
+books as (
+  select distinct item, location, measure, lot, source
+  from {{ ref('int_facts') }}
+  where is_in_scope and kind = 'movement' and sequence is not null and balance_after is not null
+),
+
 told as (
   select
     f.item, f.location, f.measure, f.lot, f.source, f.fact_id, f.kind, f.sequence, f.quantity, f.balance_after, f.rec_from,
@@ -33,6 +40,8 @@ told as (
       partition by f.item, f.location, f.measure, f.lot, f.source, f.kind, f.event_key order by f.sequence, f.fact_id
     ) = 1 as is_moving
   from {{ ref('int_facts') }} as f
+  inner join books as b
+    on f.item = b.item and f.location = b.location and f.measure = b.measure and f.lot = b.lot and f.source = b.source
   left join doubted as d on f.item = d.item and f.location = d.location and f.measure = d.measure and f.source = d.source
   where f.is_in_scope and f.sequence is not null and f.disposition is null and f.revision = 1 and not f.cancel
     and d.source is null
