@@ -81,3 +81,8 @@
     offset 0
   )
 {%- endmacro %}
+
+{#- Bounds for `width_bucket`: how often a number can be divided by four. A logarithm in decimals takes a third of the model. -#}
+{% macro powers_of_four() -%}
+  array[{% for power in range(1, 16) %}{{ 4 ** power }}{{ ', ' if not loop.last }}{% endfor %}]::bigint[]
+{%- endmacro %}

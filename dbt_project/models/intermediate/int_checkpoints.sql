@@ -107,7 +107,7 @@ swept as (
 -- while ago finds one shortly before that while. `closed_to`: what comes later may not begin before this, or it reaches
 -- into what is judged.
 spaced as (
-  select *, floor(log(4, facts_after::numeric / {{ checkpoint_facts() }})) as steps
+  select *, width_bucket(facts_after / {{ checkpoint_facts() }}, {{ powers_of_four() }}) as steps
   from swept
   where barred_to <= opens_at and facts_after >= {{ checkpoint_facts() }}
 ),
