@@ -40,13 +40,25 @@
   {%- set columns = arg_dict['columns'] -%}
   {{ index_joins() }};
   analyze {{ temp }};
+  {#- Each touched cell finds its rows by the index, from its `since` on, and these go by their place: a join of the planner's
+      choice reads all history of the cells, or of the table. #}
+  {%- set begins = config.get('meta', {}).get('begins') %}
+  set local enable_seqscan = off;
   delete from {{ target }} as t
-  using {{ ref('int_touched_cells') }} as c
-  where t.item = c.item and t.location = c.location and t.measure = c.measure
-    {%- if config.get('meta', {}).get('begins') %} and t.{{ config.get('meta').begins }} >= c.since{% endif %}
-    and not exists (
-      select from {{ temp }} as s where {% for key in keys %}s.{{ key }} = t.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
-    );
+  using (
+    select o.ctid as place
+    from {{ ref('int_touched_cells') }} as c
+    cross join lateral (
+      select x.ctid, x.* from {{ target }} as x
+      where x.item = c.item and x.location = c.location and x.measure = c.measure{% if begins %} and x.{{ begins }} >= c.since{% endif %}
+      offset 0
+    ) as o
+    where not exists (
+      select from {{ temp }} as s where {% for key in keys %}s.{{ key }} = o.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+    )
+  ) as gone
+  where t.ctid = gone.place;
+  set local enable_seqscan = on;
   {{ upsert_changed(target, temp, keys, columns, ['batch_id']) }}
 {% endmacro %}
 
