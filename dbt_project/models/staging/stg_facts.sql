@@ -309,7 +309,7 @@ judged as (
   left join changing_factors as v on m.item = v.item and m.uom = v.uom
   -- A unit factor is judged on the location's day; every factor in force inside the interval gives an alternative.
   left join lateral (
-    select *
+    select c.*
     from (
       select
         array_agg(m.written_quantity * u.factor_num / u.factor_den order by u.valid_from) as quantities,
@@ -319,7 +319,7 @@ judged as (
       where v.item = u.item and v.uom = u.uom
         and u.valid_from <= ((m.cut_to - interval '1 microsecond') at time zone m.location_zone)::date
         and u.valid_to > (m.said_from at time zone m.location_zone)::date
-    ) as changing
+    ) as c
     where v.item is not null and m.written_quantity is not null
   ) as f on true
 )
