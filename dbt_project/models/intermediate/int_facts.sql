@@ -67,12 +67,28 @@ intervals as (
   left join {{ source('ops', 'current_speakers') }} as src on f.source = src.source
 ),
 
-windows as (
+windows as not materialized (
   select
     i.*,
     i.rec_from - i.skew - case when i.kind = 'balance' then i.lag else interval '0' end as window_from,
     i.rec_to + i.skew as window_to
   from intervals as i
+),
+
+-- Most rules never change: a source has one role for ever.
+lasting_roles as (
+  select measure, location, item_class, source, min(role_rank) as role_rank, bool_or(applies_movements) as applies_movements
+  from {{ ref('int_roles') }}
+  group by measure, location, item_class, source
+  having count(*) = 1
+),
+
+changing_roles as materialized (
+  select r.*
+  from {{ ref('int_roles') }} as r
+  left join lasting_roles as l
+    on r.measure = l.measure and r.location = l.location and r.item_class = l.item_class and r.source = l.source
+  where l.source is null
 ),
 
 -- Where a window crosses a change of rules, a balance takes the weaker role and a movement the better one.
@@ -82,7 +98,7 @@ roles as (
     case when w.kind = 'balance' then min(r.role_rank) else max(r.role_rank) end as role_rank,
     bool_or(r.applies_movements) as applies_movements
   from windows as w
-  inner join {{ ref('int_roles') }} as r
+  inner join changing_roles as r
     on w.measure = r.measure and w.location = r.location and w.item_class = r.item_class and w.source = r.source
     and w.window_to > r.span_from and w.window_from < r.span_to
   group by w.fact_id, w.kind
@@ -92,10 +108,12 @@ grained as (
   select
     w.*,
     -- What a person writes off counts everywhere, as the movements of a secondary do that apply; it makes nothing stale.
-    case when w.source = {{ operator() }} and w.kind = 'movement' then 2 else coalesce(r.role_rank, 1) end as role_rank,
-    coalesce(r.applies_movements, w.source = {{ operator() }}) as applies_movements,
+    case when w.source = {{ operator() }} and w.kind = 'movement' then 2 else coalesce(r.role_rank, l.role_rank, 1) end as role_rank,
+    coalesce(r.applies_movements, l.applies_movements, w.source = {{ operator() }}) as applies_movements,
     coalesce(g.grain, 'item') as grain
   from windows as w
+  left join lasting_roles as l
+    on w.measure = l.measure and w.location = l.location and w.item_class = l.item_class and w.source = l.source
   left join roles as r on w.fact_id = r.fact_id
   left join {{ ref('int_roles') }} as g
     on w.measure = g.measure and w.location = g.location and w.item_class = g.item_class and g.source = ''

@@ -7,7 +7,7 @@
 -- The movements that count, numbered inside their key. Where `provably before` orders them all (`is_chain`), every
 -- position is a prefix of that order and sums are prefix sums; only other keys need sets (int_positions).
 
-with counted as (
+with counted as not materialized (
   select *
   from {{ ref('int_tellings') }}
   where delta is not null and is_in_scope
@@ -16,7 +16,7 @@ with counted as (
 shapes as (
   select
     c.item, c.location, c.measure, c.key_lot,
-    count(distinct c.source) = 1 as is_one_source,
+    min(c.source) = max(c.source) as is_one_source,
     count(*) = count(distinct c.sequence) as is_sequenced
   from counted as c
   group by c.item, c.location, c.measure, c.key_lot

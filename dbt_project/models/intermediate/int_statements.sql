@@ -6,15 +6,24 @@
 -- Every balance statement that gets a verdict, in §2 order inside its key: whether it is applied, what it is compared
 -- with, and which one is the base in force (semantics §4, §5).
 
+-- Only a secondary's balance asks what the primary had told.
+with asked as (
+  select distinct item, location, measure, key_lot
+  from {{ ref('int_tellings') }}
+  where is_in_scope and kind = 'balance' and role_rank < 3 and disposition is null
+),
+
 -- What primary sources had told us by the time a statement was received; whatever became of those facts.
-with told as (
+heard as (
   select
-    t.*,
+    t.fact_id,
     max(t.window_from) filter (where t.role_rank = 3 and coalesce(t.disposition, '') not in ('test', 'quarantined'))
       over heard as latest_primary_from,
     max(t.window_to) filter (where t.role_rank = 3 and coalesce(t.disposition, '') not in ('test', 'quarantined'))
       over heard as latest_primary_to
   from {{ ref('int_tellings') }} as t
+  inner join asked as a
+    on t.item = a.item and t.location = a.location and t.measure = a.measure and t.key_lot = a.key_lot
   where t.is_in_scope
   window heard as (partition by t.item, t.location, t.measure, t.key_lot order by t.received_at)
 ),
@@ -26,7 +35,7 @@ turns as (
   from {{ ref('int_tellings') }}
   where is_in_scope and (role_rank = 3 or (role_rank = 2 and kind = 'balance' and disposition is null))
   group by item, location, measure, key_lot, source
-  having count(distinct role_rank) > 1
+  having min(role_rank) < max(role_rank)
 ),
 
 turned as (
@@ -41,7 +50,7 @@ turned as (
     on s.item = p.item and s.location = p.location and s.measure = p.measure and s.key_lot = p.key_lot
     and p.role_rank = 3 and s.received_at >= p.received_at and p.is_in_scope
     and p.disposition is distinct from 'test' and p.disposition is distinct from 'quarantined'
-  where s.role_rank = 2 and s.kind = 'balance' and s.disposition is null
+  where s.role_rank = 2 and s.kind = 'balance' and s.disposition is null and exists (select from turns)
   group by s.fact_id
 ),
 
@@ -51,15 +60,16 @@ statements as (
     row_number() over (
       partition by t.item, t.location, t.measure, t.key_lot order by {{ total_order('t') }}
     )::integer as ordinal,
-    t.disposition is null and coalesce(r.is_stale, t.window_to <= t.latest_primary_from) as is_stale,
-    t.disposition is null and coalesce(r.is_newer, t.latest_primary_to <= t.window_from, true) as is_newer,
+    t.disposition is null and coalesce(r.is_stale, t.window_to <= h.latest_primary_from) as is_stale,
+    t.disposition is null and coalesce(r.is_newer, h.latest_primary_to <= t.window_from, true) as is_newer,
     first_value(t.fact_id) over (
       partition by t.item, t.location, t.measure, t.key_lot, t.disposition is null
       order by t.line_received_at, {{ total_order('t') }}
     ) as first_received
-  from told as t
+  from {{ ref('int_tellings') }} as t
+  left join heard as h on t.fact_id = h.fact_id
   left join turned as r on t.fact_id = r.fact_id
-  where t.kind = 'balance' and (t.disposition is null or t.disposition = 'not_owner')
+  where t.is_in_scope and t.kind = 'balance' and (t.disposition is null or t.disposition = 'not_owner')
 ),
 
 applied as (
