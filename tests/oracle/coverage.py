@@ -135,7 +135,8 @@ def _facts(case: dict[str, Any]) -> list[str]:
     names = [name for receipts in entries.values() if len(receipts) > 1 for name in ["received twice"]]
     for fact in read_facts(case).values():
         if isinstance(fact, Fact):
-            names += _times(fact, entries[fact.id][0]["recorded"])
+            # What a person wrote off is a fact that nobody told.
+            names += _times(fact, entries[fact.id][0]["recorded"]) if fact.id in entries else ["written off"]
             names += ["of a lot"] if fact.raw_lot else []
             names += ["at lot grain"] if fact.grain == "lot" else []
             names += [fact.measure] if fact.measure != "on_hand" else []
