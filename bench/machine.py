@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import subprocess
+from contextlib import suppress
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -29,6 +32,22 @@ def shape(postgres: int) -> dict[str, Any]:
         "postgres": f"{postgres // 10000}.{postgres % 10000}",
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def forget_peak() -> None:
+    """Let ``peak_mib`` begin anew, where the system can (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_mib() -> float:
+    """The most memory this process had since ``forget_peak``; elsewhere than on Linux, since it began."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if platform.system() == "Darwin" else 1 << 10)
 
 
 def commit() -> str:

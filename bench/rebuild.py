@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 
 from bench.facts import history, micro_batch
+from bench.machine import forget_peak, peak_mib
 from bench.warehouse import Bench, throw_away
 from syncline.resolve import build, dbt, open_batch, rebuild
 
@@ -37,11 +38,15 @@ group by item_ref, location_ref, status_ref
 
 @dataclass(frozen=True)
 class Timed:
-    """Wall seconds of a build and of each dbt node in it; ``by_hand``: of SQL that only deduplicates and sums."""
+    """Wall seconds of a build and of each dbt node in it; ``by_hand``: of SQL that only deduplicates and sums.
+
+    ``peak_mib``: the most memory that this process had meanwhile, dbt in it.
+    """
 
     seconds: float
     nodes: dict[str, float]
     by_hand: float = 0.0
+    peak_mib: float = 0.0
 
     @property
     def node_seconds(self) -> float:
@@ -74,9 +79,10 @@ def timed_rebuild(bench: Bench, database: str) -> Timed:
     """``resolve.rebuild`` as the transformer: drop everything derived, derive it again."""
     with bench.connect(database, "transformer") as conn, node_seconds() as nodes:
         conn.execute("set statement_timeout = 0")
+        forget_peak()
         started = time.perf_counter()
         assert rebuild(conn, bench.dsn(database, "transformer"), bench.home / "dbt") is not None
-        return Timed(time.perf_counter() - started, dict(nodes))
+        return Timed(time.perf_counter() - started, dict(nodes), peak_mib=peak_mib())
 
 
 def timed_batch(bench: Bench, database: str) -> Timed:
