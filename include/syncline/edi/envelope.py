@@ -1,21 +1,65 @@
-"""ISA, GS and ST around the sets: counts and control numbers checked, the smallest broken unit kept out."""
+"""Interchange, group and set: counts and control numbers checked, the smallest broken unit kept out.
+
+X12 (ISA, GS, ST) and EDIFACT (UNB, UNG, UNH) are one grammar with other names; in EDIFACT groups are optional.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
+from syncline.edi.delimiters import Delimiters
 from syncline.edi.errors import Fault, Scope, shown
 from syncline.edi.tokenizer import Segment, segments
 
-USAGE = {"P": False, "T": True, "I": True}  # ISA15: everything but production stays away from stock
+X12_USAGE = {"P": False, "T": True, "I": True}  # ISA15: everything but production stays away from stock
+EDIFACT_USAGE = {"": False, "0": False, "1": True}  # UNB11
+SERVICE = frozenset({"TA1"})  # allowed outside of sets
+CONTROL_CHARS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Segments around a unit. ``closes`` counts what is ``inside`` and repeats element ``control`` of ``opens``."""
+
+    opens: str
+    closes: str
+    control: int
+    inside: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    interchange: Frame
+    group: Frame
+    set: Frame
+    usage: int
+    usages: dict[str, bool]
+    needs_group: bool
+
+
+FRAMES = {
+    "x12": Frames(
+        Frame("ISA", "IEA", 13, "groups"), Frame("GS", "GE", 6, "sets"), Frame("ST", "SE", 2, "segments"),
+        15, X12_USAGE, needs_group=True,
+    ),
+    "edifact": Frames(
+        Frame("UNB", "UNZ", 5, "groups or messages"), Frame("UNG", "UNE", 5, "messages"),
+        Frame("UNH", "UNT", 1, "segments"), 11, EDIFACT_USAGE, needs_group=False,
+    ),
+}  # fmt: skip
 
 
 @dataclass(slots=True)
 class TransactionSet:
-    """One ST..SE. ``faults`` not empty: quarantined. ``body`` is what stands between ST and SE."""
+    """One ST..SE or UNH..UNT. ``faults`` not empty: quarantined. ``body`` is what stands between the two.
+
+    ``version`` is GS08 or, of a message, its version, release and association (``D:96A:UN:EAN008``).
+    """
 
     file: str
+    delimiters: Delimiters
     interchange: str
     group: str
     control: str
@@ -34,99 +78,127 @@ class TransactionSet:
         )  # fmt: skip
 
 
-def transaction_sets(data: bytes, file: str) -> Iterator[TransactionSet | Fault]:
+def transaction_sets(data: bytes | BinaryIO, file: str) -> Iterator[TransactionSet | Fault]:
     """Every set of ``data`` once, also the broken ones, and the faults of what surrounds them."""
-    reader = _Envelope(file)
+    reader: _Interchange | None = None
     for item in segments(data, file):
-        if isinstance(item, Fault):
+        if isinstance(item, Delimiters):
+            if reader is not None:
+                yield from reader.finish()
+            reader = _Interchange(file, item)
+        elif isinstance(item, Fault):
             # What was lost may have been a line of the open set: the set cannot be trusted.
-            if reader.open_set is not None:
+            if reader is not None and reader.open_set is not None:
                 reader.open_set.faults.append(item)
             yield item
         else:
+            assert reader is not None, "segments come behind their delimiters"
             yield from reader.take(item)
-    yield from reader.finish()
+    if reader is not None:
+        yield from reader.finish()
 
 
-class _Envelope:
-    def __init__(self, file: str) -> None:
+class _Interchange:
+    def __init__(self, file: str, delimiters: Delimiters) -> None:
         self._file = file
-        self._isa: Segment | None = None
-        self._gs: Segment | None = None
+        self._delimiters = delimiters
+        self._frames = FRAMES[delimiters.syntax]
+        self._opener: Segment | None = None
+        self._group: Segment | None = None
         self.open_set: TransactionSet | None = None
         self._groups = 0
-        self._sets = 0
+        self._sets = 0  # in the open group, or in the interchange where it has none
         self._controls: set[str] = set()
         self._last: Segment | None = None
-        self._is_outside = False
+        self._is_outside = self._is_closed = False
 
     def take(self, segment: Segment) -> Iterator[TransactionSet | Fault]:
         self._last = segment
+        frames = self._frames
         match segment.id:
-            case "ISA":
-                yield from self._leave_interchange(segment)
-                self._isa, self._groups, self._is_outside = segment, 0, False
-                if segment.get(15) not in USAGE:
-                    yield self._fault("usage_unknown", f"ISA15 is {shown(segment.get(15))}, not P, T or I", segment, 15)
-            case "GS":
+            case frames.interchange.opens:
+                yield from self._enter(segment)
+            case frames.group.opens:
                 yield from self._leave_group(segment)
-                self._gs, self._sets, self._controls = segment, 0, set()
+                self._group, self._sets, self._controls = segment, 0, set()
                 self._groups += 1
-            case "ST":
+            case frames.set.opens:
                 yield from self._leave_set(segment)
-                yield from self._enter_set(segment)
-            case "SE":
+                self._enter_set(segment)
+            case frames.set.closes:
                 yield from self._close_set(segment)
-            case "GE":
+            case frames.group.closes:
                 yield from self._close_group(segment)
-            case "IEA":
-                yield from self._close_interchange(segment)
+            case frames.interchange.closes:
+                yield from self._close(segment)
             case _ if self.open_set is not None:
                 self.open_set.body.append(segment)
-            case _ if segment.id != "TA1" and not self._is_outside:
+            case _ if segment.id not in SERVICE and not self._is_outside:
                 # Once for a run of them: a broken ST leaves its whole set outside.
                 self._is_outside = True
                 yield self._fault("outside_set", f"segments from {shown(segment.id)} on stand outside any set", segment)
 
     def finish(self) -> Iterator[TransactionSet | Fault]:
-        if self._last is not None and self._isa is not None:
-            yield from self._leave_interchange(self._last)
+        """The interchange ended, by its trailer or without it."""
+        if self._last is None or self._is_closed:
+            return
+        yield from self._leave_group(self._last)
+        if self._opener is None:
+            return
+        closes = self._frames.interchange.closes
+        text = f"interchange {shown(self._control())} has no {closes}: the file is half written or was cut"
+        yield self._fault("interchange_not_closed", text, self._opener)
 
-    def _enter_set(self, st: Segment) -> Iterator[Fault]:
-        isa, gs = self._isa, self._gs
-        usage = isa.get(15) if isa else ""
-        control = st.get(2)
+    def _enter(self, opener: Segment) -> Iterator[TransactionSet | Fault]:
+        yield from self._leave_group(opener)
+        self._opener = opener
+        usage = opener.get(self._frames.usage)
+        if usage not in self._frames.usages:
+            text = f"{opener.id}{self._frames.usage} is {shown(usage)}, which is neither production nor test"
+            yield self._fault("usage_unknown", text, opener, self._frames.usage)
+
+    def _enter_set(self, st: Segment) -> None:
+        frame, opener, group = self._frames.set, self._opener, self._group
+        usage = opener.get(self._frames.usage) if opener else None
+        control = self._plain(st, frame.control)
+        name, version = self._named(st, group)
         opened = TransactionSet(
-            self._file, isa.get(13)[:20] if isa else "", gs.get(6)[:20] if gs else "", control[:20], st.get(1)[:10],
-            gs.get(8)[:20] if gs else "", USAGE.get(usage, False), st,
+            self._file, self._delimiters, self._control(), self._group_control(), control[:CONTROL_CHARS_MAX],
+            name[:10], version[:40], usage is not None and self._frames.usages.get(usage, False), st,
         )  # fmt: skip
         self.open_set = opened
         self._is_outside = False
         self._sets += 1
-        if usage not in USAGE:
+        if usage is None or usage not in self._frames.usages:
             opened.faults.append(opened.fault("usage_unknown", "the interchange does not say production or test", st))
-        if gs is None:
-            opened.faults.append(opened.fault("gs_missing", "the set stands outside any group", st))
+        if group is None and self._frames.needs_group:
+            opened.faults.append(opened.fault("group_missing", "the set stands outside any group", st))
         if not control:
-            opened.faults.append(opened.fault("st_control_missing", "ST02 is empty", st, 2))
+            text = f"{st.id}{frame.control:02d} is empty"
+            opened.faults.append(opened.fault("set_control_missing", text, st, frame.control))
         elif control in self._controls:
-            opened.faults.append(
-                opened.fault("set_repeated", f"ST02 {shown(control)} occurs twice in its group", st, 2)
-            )
+            text = f"{st.id}{frame.control:02d} {shown(control)} occurs twice in its group"
+            opened.faults.append(opened.fault("set_repeated", text, st, frame.control))
         self._controls.add(control)
-        yield from ()
+
+    def _named(self, st: Segment, group: Segment | None) -> tuple[str, str]:
+        """Type and version of a set."""
+        if self._delimiters.syntax == "x12":
+            return st.get(1), group.get(8) if group else ""
+        name, *version = self._delimiters.components(st.get(2))
+        return name, ":".join(version)
 
     def _close_set(self, se: Segment) -> Iterator[TransactionSet | Fault]:
-        closed = self.open_set
+        closed, frame = self.open_set, self._frames.set
         if closed is None:
-            yield self._fault("se_without_st", f"SE {shown(se.get(2))} closes no set", se)
+            yield self._fault("set_not_opened", f"{se.id} {shown(se.get(2))} closes no set", se)
             return
         counted = len(closed.body) + 2
         if not _same_number(se.get(1), str(counted)):
-            text = f"SE01 says {shown(se.get(1))} segments, {counted} are there"
+            text = f"{se.id}01 says {shown(se.get(1))} segments, {counted} are there"
             closed.faults.append(closed.fault("set_count", text, se, 1))
-        if not _same_number(se.get(2), closed.control):
-            text = f"SE02 {shown(se.get(2))} is not ST02 {shown(closed.control)}"
+        if not _same_number(self._plain(se, 2), closed.control):
+            text = f"{se.id}02 {shown(se.get(2))} is not {frame.opens}{frame.control:02d} {shown(closed.control)}"
             closed.faults.append(closed.fault("set_control", text, se, 2))
         self.open_set = None
         yield closed
@@ -134,58 +206,62 @@ class _Envelope:
     def _leave_set(self, at: Segment) -> Iterator[TransactionSet]:
         """The open set was not closed: ``at`` is where that became clear."""
         if self.open_set is not None:
-            text = f"the set has no SE; segment {at.number} {shown(at.id)} came or the text ended"
+            text = (
+                f"the set has no {self._frames.set.closes}; segment {at.number} {shown(at.id)} came or the text ended"
+            )
             self.open_set.faults.append(self.open_set.fault("set_not_closed", text, self.open_set.st))
             yield self.open_set
             self.open_set = None
 
     def _close_group(self, ge: Segment) -> Iterator[TransactionSet | Fault]:
         yield from self._leave_set(ge)
-        if self._gs is None:
-            yield self._fault("ge_without_gs", f"GE {shown(ge.get(2))} closes no group", ge, scope="group")
+        if self._group is None:
+            yield self._fault("group_not_opened", f"{ge.id} {shown(ge.get(2))} closes no group", ge, scope="group")
             return
-        if not _same_number(ge.get(1), str(self._sets)):
-            text = f"GE01 says {shown(ge.get(1))} sets, {self._sets} are there"
-            yield self._fault("group_count", text, ge, 1, "group")
-        if not _same_number(ge.get(2), self._gs.get(6)):
-            text = f"GE02 {shown(ge.get(2))} is not GS06 {shown(self._gs.get(6))}"
-            yield self._fault("group_control", text, ge, 2, "group")
-        self._gs = None
+        yield from self._compared(ge, "group", self._sets, self._group, self._frames.group)
+        self._group = None
 
     def _leave_group(self, at: Segment) -> Iterator[TransactionSet | Fault]:
         yield from self._leave_set(at)
-        if self._gs is not None:
-            yield self._fault("group_not_closed", f"group {shown(self._gs.get(6))} has no GE", self._gs, scope="group")
-            self._gs = None
+        if self._group is not None:
+            frame = self._frames.group
+            text = f"group {shown(self._group.get(frame.control))} has no {frame.closes}"
+            yield self._fault("group_not_closed", text, self._group, scope="group")
+            self._group = None
 
-    def _close_interchange(self, iea: Segment) -> Iterator[TransactionSet | Fault]:
+    def _close(self, iea: Segment) -> Iterator[TransactionSet | Fault]:
         yield from self._leave_group(iea)
-        if self._isa is not None:
-            if not _same_number(iea.get(1), str(self._groups)):
-                yield self._fault(
-                    "interchange_count", f"IEA01 says {shown(iea.get(1))} groups, {self._groups} are there", iea, 1
-                )
-            if not _same_number(iea.get(2), self._isa.get(13)):
-                yield self._fault(
-                    "interchange_control", f"IEA02 {shown(iea.get(2))} is not ISA13 {shown(self._isa.get(13))}", iea, 2
-                )
+        if self._opener is not None:
+            inside = self._groups or self._sets if not self._frames.needs_group else self._groups
+            yield from self._compared(iea, "interchange", inside, self._opener, self._frames.interchange)
             if len(iea.elements) > 3:
-                yield self._fault("interchange_control", "IEA has more than two elements", iea, 3)
-        self._isa = None
+                yield self._fault("interchange_control", f"{iea.id} has more than two elements", iea, 3)
+        self._is_closed = True
 
-    def _leave_interchange(self, at: Segment) -> Iterator[TransactionSet | Fault]:
-        yield from self._leave_group(at)
-        if self._isa is not None:
-            text = f"interchange {shown(self._isa.get(13))} has no IEA: the file is half written or was cut"
-            yield self._fault("interchange_not_closed", text, self._isa)
-            self._isa = None
+    def _compared(self, closer: Segment, scope: Scope, inside: int, opener: Segment, frame: Frame) -> Iterator[Fault]:
+        if not _same_number(closer.get(1), str(inside)):
+            text = f"{frame.closes}01 says {shown(closer.get(1))} {frame.inside}, {inside} are there"
+            yield self._fault(f"{scope}_count", text, closer, 1, scope)
+        if not _same_number(closer.get(2), opener.get(frame.control)):
+            control = f"{frame.opens}{frame.control:02d} {shown(opener.get(frame.control))}"
+            text = f"{frame.closes}02 {shown(closer.get(2))} is not {control}"
+            yield self._fault(f"{scope}_control", text, closer, 2, scope)
+
+    def _plain(self, segment: Segment, element: int) -> str:
+        return self._delimiters.plain(segment.get(element))
+
+    def _control(self) -> str:
+        return self._plain(self._opener, self._frames.interchange.control)[:CONTROL_CHARS_MAX] if self._opener else ""
+
+    def _group_control(self) -> str:
+        return self._plain(self._group, self._frames.group.control)[:CONTROL_CHARS_MAX] if self._group else ""
 
     def _fault(
         self, code: str, text: str, segment: Segment, element: int | None = None, scope: Scope = "interchange"
     ) -> Fault:
         return Fault(
             code, text, scope, self._file, segment.number, segment.id[:10], element, segment.offset,
-            self._isa.get(13)[:20] if self._isa else "", self._gs.get(6)[:20] if self._gs else "",
+            self._control(), self._group_control(),
         )  # fmt: skip
 
 

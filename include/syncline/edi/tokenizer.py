@@ -1,23 +1,39 @@
-"""X12 into segments: delimiters read from each ISA, byte offsets kept, several interchanges a file.
+"""X12 and EDIFACT into segments, as a stream: memory does not grow with the file, byte offsets are kept.
 
-Real files wrap at 80 columns, indent, end a segment with any character, omit the last terminator or begin with a
-byte order mark; all of that is read. What cannot be read becomes a Fault and reading goes on at the next ISA.
+Real files wrap at 80 columns, indent, end a segment with any character, omit the last terminator, begin with a byte
+order mark or hold several interchanges with separators of their own; all of that is read. What cannot be read becomes
+a Fault, and reading goes on where the next interchange begins.
 """
 
 from __future__ import annotations
 
+import codecs
+import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Generator, Iterator
+from functools import partial
+from itertools import accumulate, count, islice, repeat
+from operator import sub
+from typing import BinaryIO, NamedTuple
 
+from syncline.edi.delimiters import BREAKS, ISA, START, Delimiters, of_isa, of_una
 from syncline.edi.errors import Fault, shown
 
-SEPARATORS_IN_ISA = 16
-ISA_CHARS_MAX = 400
 SEGMENT_CHARS_MAX = 20_000
+READ_BYTES = 65_536
+# So many segments are split off at a time: the rest of the buffer is copied.
+SPLIT_AT_ONCE = 1_024
+HEADER_CHARS = 512
+# After so many beginnings that cannot be read, the rest of the file is one defect.
+STARTS_MAX = 1_000
 BLANK = " \t\r\n"
-_ISA = re.compile(r"ISA(?=[^A-Za-z0-9 \t\r\n])")
+BOM = b"\xef\xbb\xbf"
+# Inside an interchange these begin another one.
+BEGINS = ("ISA", "UNA", "UNB")
+# Text without any of these goes on to its end in the same interchange.
+STOPS = (*BEGINS, "IEA", "UNZ")
+ENDS = {"x12": "IEA", "edifact": "UNZ"}
+_SET = re.compile(r"(?:^|[^A-Za-z0-9])(?:ST|UNH)[^A-Za-z0-9]")
 
 
 class Segment(NamedTuple):
@@ -36,134 +52,223 @@ class Segment(NamedTuple):
         return self.elements[element].strip() if element < len(self.elements) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Delimiters:
-    element: str
-    component: str
-    terminator: str
+_segment = partial(tuple.__new__, Segment)
+_one_more = (1).__add__
 
 
-class Text:
-    """A file decoded once: UTF-8, else Latin-1; ``offset`` turns a character position into a byte position."""
+def segments(data: bytes | BinaryIO, file: str) -> Iterator[Segment | Delimiters | Fault]:
+    """Segments of all interchanges in order; before those of each its Delimiters.
 
-    def __init__(self, data: bytes) -> None:
-        self._bom = 3 if data.startswith(b"\xef\xbb\xbf") else 0
-        body = data[self._bom :]
-        try:
-            self.text = body.decode("utf-8")
-            self._wide = not self.text.isascii()
-        except UnicodeDecodeError:
-            self.text = body.decode("latin-1")
-            self._wide = False
-        self._at = 0
-        self._bytes = 0
-
-    def offset(self, position: int) -> int:
-        """Byte offset of a character position; positions must not go back."""
-        if not self._wide:
-            return self._bom + position
-        self._bytes += len(self.text[self._at : position].encode("utf-8"))
-        self._at = position
-        return self._bom + self._bytes
+    Args:
+        data: the file; a stream must be seekable: it is read twice, first to know its encoding.
+    """
+    return iter(_Tokenizer(io.BytesIO(data) if isinstance(data, bytes) else data, file))
 
 
-def segments(data: bytes, file: str) -> Iterator[Segment | Fault]:
-    """Segments of all interchanges in order, with faults where text belongs to no readable interchange."""
-    source = Text(data)
-    text = source.text
-    position = _skip_blank(text, 0)
-    number = 0
-    while position < len(text):
-        found = _ISA.match(text, position)
-        delimiters = _delimiters(text, position) if found else None
-        if delimiters is None:
-            following = _ISA.search(text, position + 3)
-            end = following.start() if following else len(text)
-            yield _stray(text, position, end, file, number + 1, source.offset(position), is_isa=found is not None)
-            number += 1
-            position = end
-            continue
-        for segment, after in _interchange(source, position, delimiters, number, file):
-            yield segment
-            number += 1
-            position = after
-        position = _skip_blank(text, position)
+class _Tokenizer:
+    """``_text`` is what has been decoded and not been used yet; ``_offset`` is the byte where it begins."""
 
+    def __init__(self, stream: BinaryIO, file: str) -> None:
+        self._file = file
+        self._stream = stream
+        encoding, self._is_wide, self._offset = _encoding(stream)
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._text = ""
+        self._is_ended = False
+        self._number = 0
 
-def _interchange(
-    source: Text, start: int, delimiters: Delimiters, number: int, file: str
-) -> Iterator[tuple[Segment | Fault, int]]:
-    """Segments from one ISA up to its IEA, the next ISA or the end; each with the position behind it."""
-    text, terminator, element = source.text, delimiters.terminator, delimiters.element
-    is_wrapped = terminator not in "\r\n"
-    position = start
-    while position < len(text):
-        if position != start and _ISA.match(text, position):
-            return
-        end = text.find(terminator, position)
-        after = len(text) if end < 0 else end + 1
-        content = text[position : len(text) if end < 0 else end]
-        number += 1
-        offset = source.offset(position)
-        if len(content) > SEGMENT_CHARS_MAX:
-            text_ = (
-                f"a segment of {len(content)} characters is longer than {SEGMENT_CHARS_MAX}; is its terminator right?"
-            )
-            long = Fault("segment_too_long", text_, "interchange", file, number, content[:3].strip(), offset=offset)
-            yield long, after
-            position = _skip_blank(text, after)
-            continue
-        if is_wrapped and ("\n" in content or "\r" in content):
-            content = content.replace("\r", "").replace("\n", "")
-        elements = content.split(element)
-        elements[0] = elements[0].strip()
-        if elements != [""]:
-            yield Segment(elements, number, offset), after
-        else:
-            number -= 1
-        position = _skip_blank(text, after)
-        if elements[0] == "IEA":
-            return
-    return
+    def __iter__(self) -> Iterator[Segment | Delimiters | Fault]:
+        while self._skip_blank():
+            found = self._delimiters()
+            if found is None:
+                yield self._stray()
+            else:
+                delimiters, advice = found
+                self._use(advice)
+                yield delimiters
+                yield from self._interchange(delimiters)
 
+    def _delimiters(self) -> tuple[Delimiters, int] | None:
+        """Delimiters of the interchange that begins here, and the characters of its UNA."""
+        if ISA.match(self._text):
+            found = of_isa(self._text)
+            return None if found is None else (found, 0)
+        return of_una(self._text) if START.match(self._text) else None
 
-def _delimiters(text: str, start: int) -> Delimiters | None:
-    """Read from the ISA at ``start`` by counting separators, since unpadded and wrapped ISAs occur."""
-    element = text[start + 3]
-    position = start + 3
-    for _ in range(SEPARATORS_IN_ISA - 1):
-        position = text.find(element, position + 1, start + ISA_CHARS_MAX)
-        if position < 0:
+    def _interchange(self, delimiters: Delimiters) -> Iterator[Segment | Fault]:
+        """Segments up to the interchange's end, the beginning of another one, or the end of the file."""
+        is_first = True
+        while self._fill(READ_BYTES):
+            plain = None if is_first else self._plain(delimiters)
+            if plain is not None:
+                yield from plain
+            elif (yield from self._careful(delimiters, is_first=is_first)):
+                return
+            is_first = False
+
+    def _plain(self, delimiters: Delimiters) -> Iterator[Segment] | None:
+        """The whole segments at hand at the speed of C, where nothing in them needs a second look; else None."""
+        text, terminator = self._text, delimiters.terminator
+        if (
+            not text.isascii()
+            or delimiters.element.isspace()
+            or (delimiters.release and delimiters.release in text)
+            or any(word in text for word in STOPS)
+        ):
             return None
-    rest = text[position + 1 : position + 8]
-    component, rest = rest[:1], rest[1:]
-    terminator = rest[:1]
-    if terminator in (" ", "\t") and rest.strip(" \t")[:1] in ("\r", "\n"):
-        terminator = rest.strip(" \t")[:1]
-    distinct = len({element, component, terminator}) == 3
-    if not (component and terminator and distinct) or (element + terminator).isalnum() or terminator.isalnum():
-        return None
-    return Delimiters(element, component, terminator)
+        pieces = text.split(terminator)
+        rest = pieces.pop()
+        contents = list(map(str.lstrip, pieces))
+        if not contents or not all(contents) or max(map(len, contents)) > SEGMENT_CHARS_MAX:
+            return None
+        if terminator not in BREAKS and any(each in terminator.join(contents) for each in BREAKS):
+            return None
+        ends = islice(accumulate(map(_one_more, map(len, pieces)), initial=self._offset), 1, None)
+        offsets = map(sub, ends, map(_one_more, map(len, contents)))
+        numbers = count(self._number + 1)
+        self._number += len(pieces)
+        self._use(len(text) - len(rest))
+        elements = map(str.split, contents, repeat(delimiters.element))
+        return map(_segment, zip(elements, numbers, offsets, strict=False))
+
+    def _careful(self, delimiters: Delimiters, *, is_first: bool) -> Generator[Segment | Fault, None, bool]:
+        """Some segments, each looked at; True when the interchange ends in them."""
+        used = 0
+        for content, start, begin, after in self._pieces(delimiters):
+            if not is_first and content.startswith(BEGINS) and START.match(content):
+                self._use(begin)
+                return True
+            is_first, used = False, after
+            self._number += 1
+            if len(content) > SEGMENT_CHARS_MAX:
+                yield self._long(content, len(content), start)
+                continue
+            segment = Segment(_elements(content, delimiters), self._number, start)
+            yield segment
+            if segment.id == ENDS[delimiters.syntax]:
+                self._use(after)
+                return True
+        if used or self._is_ended:
+            self._use(used or len(self._text))
+        elif len(self._text) <= SEGMENT_CHARS_MAX:
+            self._fill(len(self._text) + READ_BYTES)
+        else:
+            yield self._endless(delimiters)
+        return False
+
+    def _pieces(self, delimiters: Delimiters) -> Iterator[tuple[str, int, int, int]]:
+        """Some segments of the text at hand: content, byte offset, and the characters before it and up to its end."""
+        terminator, held, used, offset = delimiters.terminator, "", 0, self._offset
+        at_once = -1 if delimiters.release and delimiters.release in self._text else SPLIT_AT_ONCE
+        pieces = self._text.split(terminator, at_once)
+        rest = pieces.pop()
+        if self._is_ended and len(pieces) != at_once and rest.strip(BLANK):
+            pieces.append(rest)  # its terminator is missing
+        else:
+            rest = ""
+        for piece in pieces:
+            if delimiters.ends_released(piece) and piece is not rest:
+                held += piece + terminator
+                continue
+            piece, held = held + piece, ""
+            content = piece.lstrip(BLANK)
+            blank = len(piece) - len(content)
+            begin, start = used + blank, offset + blank
+            used += len(piece) + 1
+            offset += self._bytes(piece) + self._bytes(terminator)
+            if content:
+                yield content, start, begin, used
+
+    def _endless(self, delimiters: Delimiters) -> Fault:
+        """A segment longer than what may be held: it is passed over up to its terminator."""
+        begin, offset, length = self._text[:HEADER_CHARS], self._offset, 0
+        self._number += 1
+        while self._fill(READ_BYTES):
+            end = self._text.find(delimiters.terminator)
+            taken = end + 1 or len(self._text)
+            is_end = end >= 0 and not delimiters.ends_released(self._text[:end])
+            length += taken - is_end
+            self._use(taken)
+            if is_end:
+                break
+        return self._long(begin, length, offset)
+
+    def _long(self, begin: str, length: int, offset: int) -> Fault:
+        text = f"a segment of {length} characters is longer than {SEGMENT_CHARS_MAX}; is its terminator right?"
+        name = begin[:3].strip()
+        return Fault("segment_too_long", text, "interchange", self._file, self._number, name, offset=offset)
+
+    def _stray(self) -> Fault:
+        """What belongs to no readable interchange, up to where one begins."""
+        begin, offset, length, sets, starts = self._text[:HEADER_CHARS], self._offset, 0, 0, 0
+        position = 1
+        while self._text:
+            found = START.search(self._text, position) if starts < STARTS_MAX else None
+            taken = found.start() if found else len(self._text) if self._is_ended else max(1, len(self._text) - 4)
+            sets += len(_SET.findall(self._text, 0, taken))
+            length += taken
+            self._use(taken)
+            self._fill(READ_BYTES)
+            if found and self._delimiters() is not None:
+                break
+            starts += found is not None
+            position = 1 if found else 0
+        self._number += 1
+        if ISA.match(begin):
+            text = f"delimiters cannot be read from {shown(begin)}; {length} characters are passed over"
+            return Fault("isa_unreadable", text, "interchange", self._file, self._number, "ISA", offset=offset)
+        text = f"{length} characters outside any interchange, {sets} set(s) among them, from {shown(begin)}"
+        return Fault("outside_interchange", text, "interchange", self._file, self._number, "", offset=offset)
+
+    def _fill(self, wanted: int) -> bool:
+        """Decode until ``wanted`` characters are there or the file ends; whether any are there."""
+        while len(self._text) < wanted and not self._is_ended:
+            data = self._stream.read(READ_BYTES)
+            self._is_ended = not data
+            self._text += self._decoder.decode(data, final=self._is_ended)
+        return bool(self._text)
+
+    def _skip_blank(self) -> bool:
+        """Past blanks; whether anything follows."""
+        while self._fill(HEADER_CHARS):
+            blank = len(self._text) - len(self._text.lstrip(BLANK))
+            self._use(blank)
+            if self._text:
+                return True
+        return False
+
+    def _use(self, characters: int) -> None:
+        self._offset += self._bytes(self._text[:characters])
+        self._text = self._text[characters:]
+
+    def _bytes(self, text: str) -> int:
+        return len(text.encode("utf-8")) if self._is_wide else len(text)
 
 
-def _stray(text: str, start: int, end: int, file: str, number: int, offset: int, *, is_isa: bool) -> Fault:
-    piece = text[start:end]
-    if is_isa:
-        return Fault(
-            "isa_unreadable",
-            f"delimiters cannot be read from {shown(piece)}",
-            "interchange",
-            file,
-            number,
-            "ISA",
-            offset=offset,
-        )
-    sets = len(re.findall(r"(?:^|[^A-Za-z0-9])ST[^A-Za-z0-9]", piece))
-    detail = f"{len(piece)} characters outside any interchange, {sets} set(s) among them, from {shown(piece)}"
-    return Fault("outside_interchange", detail, "interchange", file, number, "", offset=offset)
+def _elements(content: str, delimiters: Delimiters) -> list[str]:
+    """Elements of a segment; line breaks inside it are the wrapping of a sender, or the terminator."""
+    if delimiters.terminator not in BREAKS and ("\n" in content or "\r" in content):
+        content = content.replace("\r", "").replace("\n", "")
+    elements = delimiters.elements(content)
+    elements[0] = elements[0].strip()
+    return elements
 
 
-def _skip_blank(text: str, position: int) -> int:
-    while position < len(text) and text[position] in BLANK:
-        position += 1
-    return position
+def _encoding(stream: BinaryIO) -> tuple[str, bool, int]:
+    """``utf-8`` or ``latin-1``, whether characters may have several bytes, and where the text begins."""
+    begin = stream.tell()
+    mark = len(BOM) if stream.read(len(BOM)) == BOM else 0
+    stream.seek(begin + mark)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_ascii = True
+    encoding = "utf-8"
+    try:
+        while data := stream.read(READ_BYTES):
+            if not (is_ascii and data.isascii()):
+                is_ascii = False
+                decoder.decode(data)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+    stream.seek(begin + mark)
+    return encoding, encoding == "utf-8" and not is_ascii, mark

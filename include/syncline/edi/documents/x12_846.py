@@ -16,7 +16,7 @@ from syncline.edi.tokenizer import Segment
 from syncline.landing import Fact
 
 TYPE = "846"
-READING = "x12_846/1"  # raise it with every change of what this parser, or one below it, reads from the same bytes
+READING = "x12_846/2"  # raise it with every change of what this parser, or one below it, reads from the same bytes
 
 
 def reading_of(profile: Profile) -> str:

@@ -1,0 +1,126 @@
+"""Which characters separate what: read from each interchange itself, since partners choose them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+Syntax = Literal["x12", "edifact"]
+
+SEPARATORS_IN_ISA = 16
+ISA_CHARS_MAX = 400
+UNA_CHARS = 6
+BREAKS = "\r\n"
+# ISA01 to ISA16 have these widths, always; some senders leave the blanks out.
+ISA_WIDTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
+VERSION_WITH_REPETITION = "00402"
+
+ISA = re.compile(r"ISA(?=[^A-Za-z0-9 \t\r\n])")
+# A service string advice, or an interchange, group or message without one.
+EDIFACT = re.compile(r"UNA|UN[BGH](?=[^A-Za-z0-9 \t\r\n])")
+_SERVICE = re.compile(r"UN[BGH]")
+_BROKEN = re.compile(r"[\r\n]+UN[GH]\+")
+START = re.compile(f"{ISA.pattern}|{EDIFACT.pattern}")
+
+
+@dataclass(frozen=True)
+class Delimiters:
+    """The separators of one interchange. ``release`` and ``repetition`` are empty where there is none."""
+
+    syntax: Syntax
+    element: str
+    component: str
+    terminator: str
+    repetition: str = ""
+    release: str = ""
+    decimal: str = "."
+    is_padded: bool = True  # the ISA has its fixed widths
+
+    @cached_property
+    def _escape(self) -> re.Pattern[str]:
+        return re.compile(re.escape(self.release) + "(.)", re.DOTALL)
+
+    def elements(self, content: str) -> list[str]:
+        """The elements of a segment, the id first; releases are still in them."""
+        if self.release and self.release in content:
+            return self._split(content, self.element)
+        return content.split(self.element)
+
+    def components(self, element: str) -> list[str]:
+        """The components of one element, as plain text."""
+        if self.release and self.release in element:
+            return [self.plain(part) for part in self._split(element, self.component)]
+        return element.split(self.component)
+
+    def plain(self, text: str) -> str:
+        """``text`` without its release characters."""
+        return self._escape.sub(r"\1", text) if self.release and self.release in text else text
+
+    def ends_released(self, piece: str) -> bool:
+        """Whether the separator behind ``piece`` is text: an odd number of release characters stands before it."""
+        return bool(self.release) and (len(piece) - len(piece.rstrip(self.release))) % 2 == 1
+
+    def _split(self, text: str, separator: str) -> list[str]:
+        parts: list[str] = []
+        held = ""
+        for piece in text.split(separator):
+            if self.ends_released(piece):
+                held += piece + separator
+            else:
+                parts.append(held + piece)
+                held = ""
+        return [*parts, held] if held else parts
+
+
+def of_isa(text: str) -> Delimiters | None:
+    """Read from the ISA that ``text`` begins with, by counting separators: unpadded and wrapped ISAs occur.
+
+    None when no 16 elements are there, or two separators are the same.
+    """
+    element = text[3]
+    position = 3
+    ends = []
+    for _ in range(SEPARATORS_IN_ISA - 1):
+        position = text.find(element, position + 1, ISA_CHARS_MAX)
+        if position < 0:
+            return None
+        ends.append(position)
+    values = [text[a + 1 : b].replace("\r", "").replace("\n", "") for a, b in zip([3, *ends], ends, strict=False)]
+    rest = text[position + 1 : position + 8]
+    component, rest = rest[:1], rest[1:]
+    terminator = rest[:1]
+    if terminator in (" ", "\t") and rest.strip(" \t")[:1] in ("\r", "\n"):
+        terminator = rest.strip(" \t")[:1]
+    distinct = len({element, component, terminator}) == 3
+    if not (component and terminator and distinct) or (element + terminator).isalnum() or terminator.isalnum():
+        return None
+    repetition = values[10].strip()
+    if len(repetition) != 1 or repetition.isalnum() or values[11] < VERSION_WITH_REPETITION:
+        repetition = ""
+    is_padded = tuple(len(value) for value in values) == ISA_WIDTHS[:-1]
+    return Delimiters("x12", element, component, terminator, repetition, is_padded=is_padded)
+
+
+def of_una(text: str) -> tuple[Delimiters, int] | None:
+    """Delimiters of the EDIFACT interchange ``text`` begins with, and how many characters the UNA takes (0: none).
+
+    Its terminator may be a line break, and the blank before it may be missing; without a UNA, lines may end the
+    segments all the same. None when it is too short or two separators are the same.
+    """
+    if not text.startswith("UNA"):
+        broken = _BROKEN.search(text)
+        terminator = broken[0][0] if broken and "'" not in text[: broken.start()] else "'"
+        return Delimiters("edifact", "+", ":", terminator, release="?"), 0
+    following = _SERVICE.search(text, 3, 3 + 2 * UNA_CHARS)
+    advice = text[3 : following.start()] if following else text[3 : 3 + UNA_CHARS]
+    if len(advice.rstrip(BREAKS)) == UNA_CHARS - 1 and advice[4] not in " *":
+        advice = f"{advice[:4]} {advice[4]}"
+    if len(advice) < UNA_CHARS:
+        return None
+    component, element, decimal, release, repetition, terminator = list(advice[:UNA_CHARS])
+    if len({component, element, terminator}) < 3 or (component + element + terminator).isalnum():
+        return None
+    found = Delimiters("edifact", element, component, terminator, repetition.strip(), release.strip(), decimal)
+    return found, following.start() if following else 3 + UNA_CHARS
