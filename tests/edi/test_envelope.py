@@ -73,12 +73,85 @@ def test_a_message_without_an_interchange_is_kept_out() -> None:
 
 
 def test_one_file_may_hold_both_syntaxes() -> None:
-    x12 = "ISA*00*          *00*          *ZZ*ACME           *ZZ*SYNCLINE       *261102*1430*U*00401*000000007*0*T*>~"
-    sets, codes = read(
-        f"{x12}GS*IB*A*B*20261102*1430*5*X*004010~ST*846*1~SE*2*1~GE*1*5~IEA*1*7~{UNB.format(usage='')}{messages(1)}UNZ+1+7'"
-    )
+    sets, codes = read(f"{x12(usage='T')}{UNB.format(usage='')}{messages(1)}UNZ+1+7'")
     assert codes == []
     assert [(each.type, each.is_test) for each in sets] == [("846", True), ("INVRPT", False)]
+
+
+def x12(number: int = 1, body: str = "BIA*00*SI*X*20261101~QTY*33*5~", usage: str = "P", version: str = "00401") -> str:
+    isa = "ISA*00*          *00*          *ZZ*ACME           *ZZ*SYNCLINE       *261102*1430*U"
+    isa += f"*{version}*{number:09d}*0*{usage}*>~"
+    count = body.count("~") + 2
+    return f"{isa}GS*IB*A*B*20261102*1430*1*X*004010~ST*846*0001~{body}SE*{count}*0001~GE*1*1~IEA*1*{number:09d}~"
+
+
+@pytest.mark.parametrize("cut", ["~IEA", "IEA", "A*1*000000001", "~SE", "SE", "~QTY"])
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\ufeff", ""])
+def test_what_follows_a_cut_interchange_is_not_taken_for_a_part_of_it(cut: str, between: str) -> None:
+    sets, codes = read(x12().split(cut)[0] + between + x12(2, usage="T"))
+    last = sets[-1]
+    assert (last.interchange, last.is_test, last.faults) == ("000000002", True, [])
+    assert [each.interchange for each in sets[:-1]] == ["000000001"]
+    assert codes
+
+
+def test_interchanges_without_their_last_terminator_follow_each_other() -> None:
+    sets, codes = read(x12()[:-1] + "\n" + x12(2).replace("*", "|").replace("~", "^")[:-1] + "\n" + x12(3))
+    assert ([each.interchange for each in sets], codes) == (["000000001", "000000002", "000000003"], [])
+
+
+@pytest.mark.parametrize("empty", ["~" * 2_100, "~" * 70_000, " " * 200_000, "\r\n" * 100_000])
+def test_nothing_between_segments_is_nothing(empty: str) -> None:
+    assert read(x12().replace("ST*", f"{empty}ST*").replace("QTY*", f"{empty}QTY*"))[1] == []
+
+
+def test_a_segment_id_is_read_without_its_blanks_wherever_it_stands() -> None:
+    sets = "".join(f"ST *846*{n:04d}~LIN *1~SE*3*{n:04d}~" for n in range(1, 3_001))
+    begin = x12().split("ST*")[0]
+    found, codes = read(f"{begin}{sets}GE*3000*1~IEA*1*1~")
+    assert (len(found), codes) == (3_000, [])
+
+
+@pytest.mark.parametrize("shift", range(80))
+def test_a_wrapped_file_may_break_anywhere(shift: int) -> None:
+    text = x12(1, body=f"BIA*00*SI*X*20261101~PID*F****{'D' * (shift + 1)}~") + x12(2)
+    wrapped = "\n".join(text[at : at + 80] for at in range(0, len(text), 80))
+    sets, codes = read(wrapped)
+    assert ([each.interchange for each in sets], codes) == (["000000001", "000000002"], [])
+
+
+@pytest.mark.parametrize("name", ["SAMSUNG*ZZ", "TUNA*ZZ", "VISA*ZZ", "BIG TUNA", "SONY"])
+def test_reading_begins_again_at_an_interchange_and_not_in_a_name(name: str) -> None:
+    broken = x12(body=f"BIA*00*SI*X*20261101~N1*MF*{name}~LIN*1*UP*012~").replace("*P*>~", "*P~", 1)
+    sets, codes = read(broken + x12(2))
+    assert ([each.interchange for each in sets], codes) == (["000000002"], ["isa_unreadable"])
+
+
+def test_a_release_character_of_x12_is_refused() -> None:
+    text = x12(body="REF*LT*A\\*C~", version="00704").replace("~GS", "~ISX*\\~GS")
+    assert read(text)[1] == ["release_unsupported", "0001: release_unsupported"]
+
+
+def test_a_release_may_stand_at_the_end_of_a_wrapped_line() -> None:
+    (found,), codes = read(f"{UNB.format(usage='')}UNH+1+INVRPT:D:96A:UN'FTX+AAI+++O?\r\n'BRIEN'UNT+3+1'UNZ+1+7'")
+    assert codes == []
+    assert found.delimiters.components(found.body[0].elements[4]) == ["O'BRIEN"]
+
+
+def test_control_references_are_as_long_as_they_are() -> None:
+    text = messages(1).replace("+1+INVRPT", f"+{'a' * 30}+INVRPT").replace("+3+1'", f"+3+{'a' * 30}'")
+    assert read(f"{UNB.format(usage='')}{text}UNZ+1+7'")[1] == []
+
+
+def test_a_segment_that_cannot_be_read_damages_its_set() -> None:
+    sets, codes = read(x12().replace("QTY*", f"PID*{'x' * 21_000}~QTY*"))
+    assert codes == ["segment_too_long", "0001: set_damaged"]
+    assert len(sets) == 1
+
+
+def test_many_line_breaks_cost_no_time() -> None:
+    text = "UNB+UNOA:1+S+R+D+7'" + "\n" * 60_000 + "UNB+'" * 2_000
+    assert len(read(text)[1]) > 1_000
 
 
 def _real() -> list[tuple[str, str]]:

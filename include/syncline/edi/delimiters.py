@@ -13,16 +13,28 @@ SEPARATORS_IN_ISA = 16
 ISA_CHARS_MAX = 400
 UNA_CHARS = 6
 BREAKS = "\r\n"
+BLANKS = " \t\r\n"
+ADVICE_CHARS_MAX = 1_024
 # ISA01 to ISA16 have these widths, always; some senders leave the blanks out.
 ISA_WIDTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
 VERSION_WITH_REPETITION = "00402"
 
-ISA = re.compile(r"ISA(?=[^A-Za-z0-9 \t\r\n])")
+# A wrapped line may end inside the word.
+ISA = re.compile(r"I[\r\n]*S[\r\n]*A[\r\n]*(?=[^A-Za-z0-9 \t\r\n])")
 # A service string advice, or an interchange, group or message without one.
 EDIFACT = re.compile(r"UNA|UN[BGH](?=[^A-Za-z0-9 \t\r\n])")
 _SERVICE = re.compile(r"UN[BGH]")
-_BROKEN = re.compile(r"[\r\n]+UN[GH]\+")
+_BROKEN = re.compile(r"(?<![\r\n])[\r\n]+UN[GH]\+")
 START = re.compile(f"{ISA.pattern}|{EDIFACT.pattern}")
+# Where reading may begin again in text that was not understood: SAMSUNG and VISA are names, no beginnings.
+AGAIN = re.compile(
+    rf"(?<![A-Za-z0-9])(?:{ISA.pattern}|{EDIFACT.pattern}(?=[^A-Za-z0-9 \t\r\n]))|ISA(?=([^A-Za-z0-9 \t\r\n])\d\d\1)"
+)
+# The beginning of an interchange behind a segment that was cut, or that has no terminator.
+GLUED = re.compile(
+    r"I[\r\n]*S[\r\n]*A[\r\n]*([^A-Za-z0-9 \t\r\n])[\r\n]*\d[\r\n]*\d[\r\n]*\1"
+    r"|(?<=[\r\n])(?:UNA[^A-Za-z0-9 \t\r\n]|UNB[^A-Za-z0-9 \t\r\n]UNO)"
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,8 @@ class Delimiters:
             else:
                 parts.append(held + piece)
                 held = ""
-        return [*parts, held] if held else parts
+        # A release character at the very end releases nothing.
+        return [*parts, held[: -len(separator)]] if held else parts
 
 
 def of_isa(text: str) -> Delimiters | None:
@@ -79,22 +92,27 @@ def of_isa(text: str) -> Delimiters | None:
 
     None when no 16 elements are there, or two separators are the same.
     """
-    element = text[3]
-    position = 3
+    begun = ISA.match(text)
+    if begun is None:
+        return None
+    first = position = begun.end()
+    element = text[first]
     ends = []
     for _ in range(SEPARATORS_IN_ISA - 1):
         position = text.find(element, position + 1, ISA_CHARS_MAX)
         if position < 0:
             return None
         ends.append(position)
-    values = [text[a + 1 : b].replace("\r", "").replace("\n", "") for a, b in zip([3, *ends], ends, strict=False)]
-    rest = text[position + 1 : position + 8]
+    values = [text[a + 1 : b].replace("\r", "").replace("\n", "") for a, b in zip([first, *ends], ends, strict=False)]
+    rest = text[position + 1 : position + 12].lstrip(BREAKS)
     component, rest = rest[:1], rest[1:]
     terminator = rest[:1]
-    if terminator in (" ", "\t") and rest.strip(" \t")[:1] in ("\r", "\n"):
+    behind = rest.strip(BLANKS)[:1]
+    if terminator in BREAKS and behind and not behind.isalnum():
+        terminator = behind  # the line was wrapped before it
+    elif terminator in BLANKS and rest.strip(" \t")[:1] in BREAKS:
         terminator = rest.strip(" \t")[:1]
-    distinct = len({element, component, terminator}) == 3
-    if not (component and terminator and distinct) or (element + terminator).isalnum() or terminator.isalnum():
+    if len({element, component, terminator}) < 3 or not terminator or element.isalnum() or terminator.isalnum():
         return None
     repetition = values[10].strip()
     if len(repetition) != 1 or repetition.isalnum() or values[11] < VERSION_WITH_REPETITION:
@@ -110,7 +128,7 @@ def of_una(text: str) -> tuple[Delimiters, int] | None:
     segments all the same. None when it is too short or two separators are the same.
     """
     if not text.startswith("UNA"):
-        broken = _BROKEN.search(text)
+        broken = _BROKEN.search(text, 0, ADVICE_CHARS_MAX)
         terminator = broken[0][0] if broken and "'" not in text[: broken.start()] else "'"
         return Delimiters("edifact", "+", ":", terminator, release="?"), 0
     following = _SERVICE.search(text, 3, 3 + 2 * UNA_CHARS)
@@ -120,7 +138,7 @@ def of_una(text: str) -> tuple[Delimiters, int] | None:
     if len(advice) < UNA_CHARS:
         return None
     component, element, decimal, release, repetition, terminator = list(advice[:UNA_CHARS])
-    if len({component, element, terminator}) < 3 or (component + element + terminator).isalnum():
+    if len({component, element, terminator}) < 3 or any(map(str.isalnum, (component, element, terminator))):
         return None
     found = Delimiters("edifact", element, component, terminator, repetition.strip(), release.strip(), decimal)
     return found, following.start() if following else 3 + UNA_CHARS

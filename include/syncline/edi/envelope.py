@@ -17,6 +17,7 @@ X12_USAGE = {"P": False, "T": True, "I": True}  # ISA15: everything but producti
 EDIFACT_USAGE = {"": False, "0": False, "1": True}  # UNB11
 SERVICE = frozenset({"TA1"})  # allowed outside of sets
 CONTROL_CHARS_MAX = 20
+RELEASE_UNSUPPORTED = "ISX defines a release character, which is not read: values would be cut at the wrong place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def transaction_sets(data: bytes | BinaryIO, file: str) -> Iterator[TransactionS
         elif isinstance(item, Fault):
             # What was lost may have been a line of the open set: the set cannot be trusted.
             if reader is not None and reader.open_set is not None:
-                reader.open_set.faults.append(item)
+                damaged = f"a part of it cannot be read: {item.text}"
+                reader.open_set.faults.append(reader.open_set.fault("set_damaged", damaged, reader.open_set.st))
             yield item
         else:
             assert reader is not None, "segments come behind their delimiters"
@@ -110,7 +112,7 @@ class _Interchange:
         self._sets = 0  # in the open group, or in the interchange where it has none
         self._controls: set[str] = set()
         self._last: Segment | None = None
-        self._is_outside = self._is_closed = False
+        self._is_outside = self._is_closed = self._has_release = False
 
     def take(self, segment: Segment) -> Iterator[TransactionSet | Fault]:
         self._last = segment
@@ -131,6 +133,9 @@ class _Interchange:
                 yield from self._close_group(segment)
             case frames.interchange.closes:
                 yield from self._close(segment)
+            case "ISX" if self._delimiters.syntax == "x12":
+                self._has_release = True
+                yield self._fault("release_unsupported", RELEASE_UNSUPPORTED, segment)
             case _ if self.open_set is not None:
                 self.open_set.body.append(segment)
             case _ if segment.id not in SERVICE and not self._is_outside:
@@ -150,7 +155,10 @@ class _Interchange:
         yield self._fault("interchange_not_closed", text, self._opener)
 
     def _enter(self, opener: Segment) -> Iterator[TransactionSet | Fault]:
-        yield from self._leave_group(opener)
+        if self._opener is not None:
+            yield from self.finish()
+            self._groups = self._sets = 0
+            self._controls = set()
         self._opener = opener
         usage = opener.get(self._frames.usage)
         if usage not in self._frames.usages:
@@ -171,6 +179,8 @@ class _Interchange:
         self._sets += 1
         if usage is None or usage not in self._frames.usages:
             opened.faults.append(opened.fault("usage_unknown", "the interchange does not say production or test", st))
+        if self._has_release:
+            opened.faults.append(opened.fault("release_unsupported", RELEASE_UNSUPPORTED, st))
         if group is None and self._frames.needs_group:
             opened.faults.append(opened.fault("group_missing", "the set stands outside any group", st))
         if not control:
@@ -197,7 +207,7 @@ class _Interchange:
         if not _same_number(se.get(1), str(counted)):
             text = f"{se.id}01 says {shown(se.get(1))} segments, {counted} are there"
             closed.faults.append(closed.fault("set_count", text, se, 1))
-        if not _same_number(self._plain(se, 2), closed.control):
+        if not _same_number(self._plain(se, 2), self._plain(closed.st, frame.control)):
             text = f"{se.id}02 {shown(se.get(2))} is not {frame.opens}{frame.control:02d} {shown(closed.control)}"
             closed.faults.append(closed.fault("set_control", text, se, 2))
         self.open_set = None

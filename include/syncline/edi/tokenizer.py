@@ -16,7 +16,7 @@ from itertools import accumulate, count, islice, repeat
 from operator import sub
 from typing import BinaryIO, NamedTuple
 
-from syncline.edi.delimiters import BREAKS, ISA, START, Delimiters, of_isa, of_una
+from syncline.edi.delimiters import AGAIN, BREAKS, GLUED, ISA, START, Delimiters, of_isa, of_una
 from syncline.edi.errors import Fault, shown
 
 SEGMENT_CHARS_MAX = 20_000
@@ -26,12 +26,11 @@ SPLIT_AT_ONCE = 1_024
 HEADER_CHARS = 512
 # After so many beginnings that cannot be read, the rest of the file is one defect.
 STARTS_MAX = 1_000
-BLANK = " \t\r\n"
+BLANK = " \t\r\n\ufeff"  # files put behind each other have their byte order marks inside
 BOM = b"\xef\xbb\xbf"
-# Inside an interchange these begin another one.
-BEGINS = ("ISA", "UNA", "UNB")
 # Text without any of these goes on to its end in the same interchange.
-STOPS = (*BEGINS, "IEA", "UNZ")
+STOPS = ("ISA", "UNA", "UNB", "IEA", "UNZ")
+MESSAGE = re.compile("UN[GH]")
 ENDS = {"x12": "IEA", "edifact": "UNZ"}
 _SET = re.compile(r"(?:^|[^A-Za-z0-9])(?:ST|UNH)[^A-Za-z0-9]")
 
@@ -45,7 +44,7 @@ class Segment(NamedTuple):
 
     @property
     def id(self) -> str:
-        return self.elements[0]
+        return self.elements[0].strip()
 
     def get(self, element: int) -> str:
         """Element ``element`` (1 is the first after the id) without outer blanks; empty when absent."""
@@ -99,6 +98,10 @@ class _Tokenizer:
         """Segments up to the interchange's end, the beginning of another one, or the end of the file."""
         is_first = True
         while self._fill(READ_BYTES):
+            empty = len(self._text) - len(self._text.lstrip(BLANK + delimiters.terminator))
+            if empty:
+                self._use(empty)
+                continue
             plain = None if is_first else self._plain(delimiters)
             if plain is not None:
                 yield from plain
@@ -135,11 +138,16 @@ class _Tokenizer:
         """Some segments, each looked at; True when the interchange ends in them."""
         used = 0
         for content, start, begin, after in self._pieces(delimiters):
-            if not is_first and content.startswith(BEGINS) and START.match(content):
+            if not is_first and content[0] in "IU" and START.match(content) and not MESSAGE.match(content):
                 self._use(begin)
                 return True
-            is_first, used = False, after
             self._number += 1
+            glued = GLUED.search(content, 1)
+            if glued and self._begins(begin + glued.start()):
+                yield Segment(_elements(content[: glued.start()], delimiters), self._number, start)
+                self._use(begin + glued.start())
+                return True
+            is_first, used = False, after
             if len(content) > SEGMENT_CHARS_MAX:
                 yield self._long(content, len(content), start)
                 continue
@@ -152,9 +160,19 @@ class _Tokenizer:
             self._use(used or len(self._text))
         elif len(self._text) <= SEGMENT_CHARS_MAX:
             self._fill(len(self._text) + READ_BYTES)
+        elif not is_first and (glued := GLUED.search(self._text)) and self._begins(glued.start()):
+            self._number += 1
+            yield Segment(_elements(self._text[: glued.start()], delimiters), self._number, self._offset)
+            self._use(glued.start())
+            return True
         else:
             yield self._endless(delimiters)
         return False
+
+    def _begins(self, at: int) -> bool:
+        """Whether an interchange that can be read begins at a character of the text at hand."""
+        text = self._text[at : at + HEADER_CHARS]
+        return (of_isa(text) if ISA.match(text) else of_una(text)) is not None
 
     def _pieces(self, delimiters: Delimiters) -> Iterator[tuple[str, int, int, int]]:
         """Some segments of the text at hand: content, byte offset, and the characters before it and up to its end."""
@@ -167,7 +185,8 @@ class _Tokenizer:
         else:
             rest = ""
         for piece in pieces:
-            if delimiters.ends_released(piece) and piece is not rest:
+            unwrapped = piece if terminator in BREAKS else piece.rstrip(BREAKS)
+            if delimiters.ends_released(unwrapped) and piece is not rest:
                 held += piece + terminator
                 continue
             piece, held = held + piece, ""
@@ -187,6 +206,8 @@ class _Tokenizer:
             end = self._text.find(delimiters.terminator)
             taken = end + 1 or len(self._text)
             is_end = end >= 0 and not delimiters.ends_released(self._text[:end])
+            if end < 0 and delimiters.ends_released(self._text) and not self._is_ended:
+                taken -= 1  # it may release the terminator that comes next
             length += taken - is_end
             self._use(taken)
             if is_end:
@@ -203,7 +224,7 @@ class _Tokenizer:
         begin, offset, length, sets, starts = self._text[:HEADER_CHARS], self._offset, 0, 0, 0
         position = 1
         while self._text:
-            found = START.search(self._text, position) if starts < STARTS_MAX else None
+            found = AGAIN.search(self._text, position) if starts < STARTS_MAX else None
             taken = found.start() if found else len(self._text) if self._is_ended else max(1, len(self._text) - 4)
             sets += len(_SET.findall(self._text, 0, taken))
             length += taken
@@ -249,9 +270,7 @@ def _elements(content: str, delimiters: Delimiters) -> list[str]:
     """Elements of a segment; line breaks inside it are the wrapping of a sender, or the terminator."""
     if delimiters.terminator not in BREAKS and ("\n" in content or "\r" in content):
         content = content.replace("\r", "").replace("\n", "")
-    elements = delimiters.elements(content)
-    elements[0] = elements[0].strip()
-    return elements
+    return delimiters.elements(content)
 
 
 def _encoding(stream: BinaryIO) -> tuple[str, bool, int]:
