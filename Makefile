@@ -45,7 +45,7 @@ chaos: $(INSTALLED) ## Kill, clear, hold, hang and cut off a running installatio
 bench: $(INSTALLED) ## Measure everything and write docs/reference/performance.md (42 minutes on 2 cores; ARGS="--size small": 2)
 	@$(BIN)/python -m bench $(ARGS)
 
-bench-large: $(INSTALLED) ## Ten million facts: rebuild, growth, micro-batch; by estimate 60 GB and two hours; its histories serve the next run
+bench-large: $(INSTALLED) ## Ten million facts: rebuild, growth, micro-batch; 40 minutes and 40 GB on 2 cores; its histories serve the next run
 	@$(BIN)/python -m bench --size large --only rebuild --only micro --keep $(STATE)-bench $(ARGS)
 
 soak: $(INSTALLED) ## 20 minutes at 500 events/s through real Airflow, with verdicts (ARGS="--minutes 2 --rate 100")

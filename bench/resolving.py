@@ -14,7 +14,7 @@ from bench.warehouse import Bench
 
 REBUILD_FACTS_PER_S = 25_000
 REBUILD_GROWTH = 1.2
-REBUILD_MEMORY_GROWTH = 1.2
+REBUILD_MEMORY_MIB = 64
 MICRO_BATCH_RATIO = 1.2
 MICRO_BATCH_NODE_S = 5.0
 SLOWEST = 3
@@ -65,9 +65,9 @@ def rebuild_figures(size: Size, done: dict[int, Timed]) -> list[Figure]:
             target=("<=", REBUILD_GROWTH),
         ),
         Figure.of(
-            "rebuild", f"Python's peak memory, {large:,} against {small:,} facts",
-            [done[large].peak_mib / done[small].peak_mib], "×", target=("<=", REBUILD_MEMORY_GROWTH),
-            detail={f"{facts:,} facts, MiB": round(timed.peak_mib) for facts, timed in sorted(done.items())},
+            "rebuild", f"memory that Python takes for a rebuild of {large:,} facts", [done[large].grown_mib], "MiB",
+            target=("<=", REBUILD_MEMORY_MIB),
+            detail={f"{facts:,} facts, MiB": round(timed.grown_mib) for facts, timed in sorted(done.items())},
         ),
         Figure.of(
             "rebuild", "full rebuild against SQL by hand that only deduplicates and sums the same facts",
