@@ -13,7 +13,7 @@ from syncline.twin.orders import Attempt
 from syncline.twin.replay import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
 
     import psycopg
 
@@ -119,10 +119,13 @@ def score_syncline(conn: psycopg.Connection[Any], truth: Truth) -> Score:
     )  # fmt: skip
 
 
-def score_baseline(outcome: Outcome, truth: DayEnd) -> Score:
-    """A baseline's ERP number is its belief: its ERP does at once what it is told."""
+def score_baseline(outcome: Outcome, truth: DayEnd, unknowable: Set[StockKey] = frozenset()) -> Score:
+    """A baseline's ERP number is its belief: its ERP does at once what it is told.
+
+    ``unknowable`` keys are no fault of anybody: they count as wrong, and not as wrong without a flag.
+    """
     return measure(
-        outcome.name, truth, outcome.on_hand, outcome.flagged, outcome.on_hand, outcome.shown,
+        outcome.name, truth, outcome.on_hand, outcome.flagged | unknowable, outcome.on_hand, outcome.shown,
         double_posts=outcome.double_posts, drift_unit_ms=outcome.drift_unit_ms, lock_failures=None, latencies=None,
     )  # fmt: skip
 
@@ -141,7 +144,7 @@ def percentile(values: list[float], share: float) -> float | None:
 
 
 def measure(
-    name: str, truth: DayEnd, believed: Mapping[StockKey, int], flagged: set[StockKey], erp: Mapping[StockKey, int],
+    name: str, truth: DayEnd, believed: Mapping[StockKey, int], flagged: Set[StockKey], erp: Mapping[StockKey, int],
     shown: list[int] | None, *, double_posts: int, drift_unit_ms: int, lock_failures: int | None,
     latencies: list[float] | None,
 ) -> Score:  # fmt: skip

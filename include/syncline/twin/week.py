@@ -30,8 +30,8 @@ LOGGED_SHARE = 0.68
 
 @dataclass(frozen=True)
 class Week:
-    """Figures of one run; ``wrong_untold``: keys that are wrong because an event was lost and nothing has been said of
-    them since, so that nobody can know. They are no part of ``wrong_unflagged``."""
+    """Figures of one run; ``wrong_untold``: keys where Syncline is wrong because an event was lost and nothing has been
+    said of them since: nobody can know. In no score, nor in a baseline's, are such keys wrong and unflagged."""
 
     seed: int
     scores: list[Score]
@@ -66,30 +66,38 @@ def live_week(conn: psycopg.Connection[Any], dsn: str, day: Day, faults: Faults,
     say("scoring")
     lived = Lived.of(fed.world, fed.now_ms)
     end = DayEnd({change.key: change.units for change in lived.truth}, lived.attempts)
-    syncline, untold = _score(conn, fed.world, end, drift_unit_ms(lived, fed.believed))
+    unknowable = _unknowable(conn, fed.world)
+    syncline, untold = _score(conn, end, unknowable, drift_unit_ms(lived, fed.believed))
     row = conn.execute("select count(*) from raw.facts").fetchone()
     return Week(
-        day.seed, [syncline, *(score_baseline(outcome, end) for outcome in replay(lived))],
+        day.seed, [syncline, *(score_baseline(outcome, end, unknowable) for outcome in replay(lived))],
         verdict_scores(conn, fed.world, lived, fed.widths), untold,
         row[0] if row else 0, fed.batches, round(fed.dbt_s, 1), status_of(fed.world, fed.now_ms),
     )  # fmt: skip
 
 
-def _score(conn: psycopg.Connection[Any], world: World, end: DayEnd, drift: int) -> tuple[Score, list[str]]:
-    """Syncline's score, its belief taken for the ERP's number as with the baselines, and the keys nobody can know."""
-    believed = {StockKey(item, location): units for item, location, units in conn.execute(BALANCES)}
-    flagged = {StockKey(*row) for row in conn.execute(FLAGGED_SINCE_BASE)}
+def _unknowable(conn: psycopg.Connection[Any], world: World) -> set[StockKey]:
+    """Keys of which an event was lost, and nothing has been said since."""
     lost = {
         StockKey(key.item, key.location): at_ms
         for key, at_ms in world.books.lost_ms.items()
         if key.measure == "on_hand"
     }
-    wrong = [key for key, units in end.on_hand.items() if believed.get(key) != units and key not in flagged]
-    untold = set()
-    for key in wrong:
-        told = conn.execute(TOLD_SINCE, (key.item, key.location, lost.get(key, 0))).fetchone()
-        if key in lost and told == (False,):
-            untold.add(key)
+    return {
+        key
+        for key, at_ms in lost.items()
+        if conn.execute(TOLD_SINCE, (key.item, key.location, at_ms)).fetchone() == (False,)
+    }
+
+
+def _score(
+    conn: psycopg.Connection[Any], end: DayEnd, unknowable: set[StockKey], drift: int
+) -> tuple[Score, list[str]]:
+    """Syncline's score, its belief taken for the ERP's number as with the baselines, and the keys nobody can know."""
+    believed = {StockKey(item, location): units for item, location, units in conn.execute(BALANCES)}
+    flagged = {StockKey(*row) for row in conn.execute(FLAGGED_SINCE_BASE)}
+    wrong = {key for key, units in end.on_hand.items() if believed.get(key) != units}
+    untold = (wrong - flagged) & unknowable
     score = measure(
         "syncline", end, believed, flagged | untold, believed, None,
         double_posts=0, drift_unit_ms=drift, lock_failures=None, latencies=None,
