@@ -22,14 +22,12 @@ VERSION_WITH_REPETITION = "00402"
 # A wrapped line may end inside the word.
 ISA = re.compile(r"I[\r\n]*S[\r\n]*A[\r\n]*(?=[^A-Za-z0-9 \t\r\n])")
 # A service string advice, or an interchange, group or message without one.
-EDIFACT = re.compile(r"UNA|UN[BGH](?=[^A-Za-z0-9 \t\r\n])")
+EDIFACT = re.compile(r"UN[ABGH](?=[^A-Za-z0-9 \t\r\n])")
 _SERVICE = re.compile(r"UN[BGH]")
 _BROKEN = re.compile(r"(?<![\r\n])[\r\n]+UN[GH]\+")
 START = re.compile(f"{ISA.pattern}|{EDIFACT.pattern}")
 # Where reading may begin again in text that was not understood: SAMSUNG and VISA are names, no beginnings.
-AGAIN = re.compile(
-    rf"(?<![A-Za-z0-9])(?:{ISA.pattern}|{EDIFACT.pattern}(?=[^A-Za-z0-9 \t\r\n]))|ISA(?=([^A-Za-z0-9 \t\r\n])\d\d\1)"
-)
+AGAIN = re.compile(rf"(?<![A-Za-z0-9])(?:{START.pattern})|ISA(?=([^A-Za-z0-9 \t\r\n])\d\d\1)")
 # The beginning of an interchange behind a segment that was cut, or that has no terminator.
 GLUED = re.compile(
     r"I[\r\n]*S[\r\n]*A[\r\n]*([^A-Za-z0-9 \t\r\n])[\r\n]*\d[\r\n]*\d[\r\n]*\1"
