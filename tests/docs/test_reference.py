@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from syncline.edi.findings import SEVERITIES
+
 ROOT = Path(__file__).parents[2]
 PRODUCT = ROOT / "include" / "syncline"
 MODELS = ROOT / "dbt_project" / "models"
 CODE = re.compile(r"[a-z]+(_[a-z]+)+")
 # Calls whose first argument is a fault code.
-SAYS_A_FAULT = {"Fault", "fault", "_fault", "_refuse", "_line_fault", "_blame"}
+SAYS_A_FAULT = {"fault", "_fault"}
 TICKED = re.compile(r"`([^`]+)`")
 
 
@@ -52,7 +54,19 @@ def literals(model: str) -> set[str]:
     return set(re.findall(r"(?:then|else)\s+'([a-z_ ]+)'", text)) | set(re.findall(r"'([a-z]+(?:_[a-z]+)+)'", text))
 
 
-@pytest.mark.parametrize("folder", ["edi", "sources/wms_api", "sources/sftp_edi"])
+def test_every_finding_of_edi_is_explained_with_its_weight(codes_page: str) -> None:
+    section = codes_page.partition("## Findings of EDI files")[2].partition("\n## ")[0]
+    told = {
+        code: severity.strip()
+        for line in section.splitlines()
+        if line.count("|") > 3
+        for severity in [line.split("|")[2]]
+        for code in TICKED.findall(line.split("|")[1])
+    }
+    assert told == SEVERITIES
+
+
+@pytest.mark.parametrize("folder", ["sources/wms_api", "sources/sftp_edi"])
 def test_every_fault_code_is_explained(folder: str, codes_page: str) -> None:
     found = fault_codes(folder)
     assert len(found) >= 5, "the codes are not found any more: the code has another shape"

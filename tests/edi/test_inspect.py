@@ -15,7 +15,7 @@ FILE = Path(__file__).parent / "files" / "indented_with_units_behind.edi"
 def test_a_good_file_exits_0() -> None:
     shown = CliRunner().invoke(app, ["inspect", str(FILE)])
     assert shown.exit_code == 0
-    assert "1 set(s) read, 0 quarantined, 2 facts, 0 faults" in shown.output.replace("\n", " ").replace("  ", " ")
+    assert "accepted, 1 interchange(s), 1 set(s), 2 facts" in shown.output.replace("\n", " ").replace("  ", " ")
     assert "5250 EA" in shown.output
 
 
@@ -25,7 +25,10 @@ def test_a_bad_file_exits_1_with_positions(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["inspect", str(bad), "--json"])
     assert shown.exit_code == 1
     told = json.loads(shown.output)
-    assert told["facts"] == []
-    (fault,) = told["faults"]
-    assert (fault["code"], fault["scope"], fault["segment_id"], fault["element"]) == ("set_count", "set", "SE", 1)
-    assert FILE.read_bytes()[fault["offset"] :].startswith(b"SE~12")
+    assert (told["interchanges"], told["status"]) == (1, "rejected")
+    assert [each["code"] for each in told["findings"]] == ["element_padded"]
+    (read,) = told["sets"]
+    assert (read["type"], read["status"], read["segments"], read["facts"]) == ("846", "rejected", 12, [])
+    (found,) = (each for each in read["findings"] if each["severity"] == "error")
+    assert (found["code"], found["segment_id"], found["segment"], found["element"]) == ("set_count", "SE", 14, 1)
+    assert FILE.read_bytes()[found["offset"] :].startswith(b"SE~12")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncline.edi import PROFILES, Profile, Reading, read_846
+from syncline.edi import PROFILES, Profile, Reading, read_file
 
 ITEM = ["LIN*1*SK*SKU-1", "QTY*17*12*EA", "QTY*27*3*EA"]
 
@@ -27,7 +27,7 @@ def a_file(*sets: list[str], usage: str = "P", element: str = "*", end: str = "~
 
 
 def read(data: bytes, profile: Profile = PROFILES["standard"]) -> Reading:
-    return read_846(data, source="acme_3pl", file="a.edi", profile=profile)
+    return read_file(data, source="acme_3pl", file="a.edi", profile=profile)
 
 
 def codes(reading: Reading) -> list[str]:
@@ -38,10 +38,10 @@ def test_a_good_file_is_its_facts() -> None:
     reading = read(a_file(a_set()))
     assert reading.faults == []
     first, second = reading.facts
-    assert (first.kind, first.item_ref, first.location_ref, first.status_ref) == ("balance", "SKU-1", "DC3", "17")
+    assert (first.kind, first.item_ref, first.location_ref, first.status_ref) == ("balance", "SKU-1", "DC3", "on_hand")
     assert (first.quantity, first.uom, first.recorded) == ("12", "EA", "2026-11-02T14:30")
     assert (first.line_key, first.event_key) == ("REF-1/1/17", "acme_3pl/REF-1/1/17")
-    assert (second.line_key, second.status_ref) == ("REF-1/1/27", "27")
+    assert (second.line_key, second.status_ref) == ("REF-1/1/27", "allocated")
     assert re.fullmatch(r"segment 7 QTY at byte \d+", first.position)
     assert a_file(a_set())[int(first.position.split()[-1]) :].startswith(b"QTY*17*12")
 
@@ -68,7 +68,6 @@ def test_a_test_interchange_is_marked(usage: str) -> None:
         a_file(a_set(), element="~", end="}\n"),
         a_file(a_set(), element="\x1d"),
         a_file(a_set(), end="~").rstrip(b"~"),
-        re.sub(rb"  +", b"", a_file(a_set())),
         re.sub(rb"(.{80})", rb"\1\r\n", a_file(a_set(), end="~")),
         b"\r\n\r\n" + a_file(a_set()) + b"\r\n",
     ],
@@ -83,7 +82,7 @@ def test_syntax_of_real_files(data: bytes) -> None:
 def test_interchanges_with_other_delimiters_follow_each_other() -> None:
     reading = read(a_file(a_set()) + a_file(a_set(), element="|", end="'") + a_file(a_set(), usage="T"))
     assert codes(reading) == []
-    assert len(reading.facts) == 6
+    assert len(list(reading.facts)) == 6
 
 
 def test_offsets_count_bytes_not_characters() -> None:
@@ -137,7 +136,7 @@ def test_units_lots_and_places_of_an_item() -> None:
         ("QTY*17*٣*EA", "element_form", "QTY02"),
         ("QTY*17**EA", "element_missing", "QTY02"),
         ("QTY**5*EA", "element_missing", "QTY01"),
-        ("QTY*17*5", "uom_missing", "QTY03"),
+        ("QTY*17*5", "uom_missing", "QTY"),
         ("QTY*27*4*EA", "quantity_repeated", "QTY01"),
     ],
 )
@@ -155,7 +154,7 @@ def test_a_bad_quantity_is_kept_out_and_the_rest_loads(line: str, code: str, pos
         (["LIN*1", "QTY*17*5*EA"], "item_missing"),
         (["LIN*1*SK*a\x07b", "QTY*17*5*EA"], "element_form"),
         (["LIN*1*SK*A"], "quantity_missing"),
-        (["LIN*1*SK*A", "QTY*17*5*EA", "SDQ*EA*92*S1*5"], "segment_unsupported"),
+        (["LIN*1*SK*A", "QTY*17*5*EA", "SDQ*EA*92*S1*5"], "spread_beside_total"),
     ],
 )
 def test_a_bad_item_is_kept_out_and_the_rest_loads(body: list[str], code: str) -> None:
@@ -171,22 +170,22 @@ GOOD = a_set("0002", "LIN*1*SK*SKU-2", "QTY*17*7*EA", bia="BIA*00*SI*REF-2*20261
     ("bad", "code"),
     [
         (a_set(bia="BIA*00*SI*R*20261302"), "no_such_moment"),
-        (a_set(bia="BIA*00*SI*R*261102"), "element_form"),
+        (a_set(bia="BIA*00*SI*R*2611"), "no_such_moment"),
         (a_set(bia="BIA*00*SI*R*20261102*2460"), "no_such_moment"),
         (a_set(bia="BIA*00*SI*R*20261102*2401"), "no_such_moment"),
         (a_set(bia="BIA*00*SI**20261102"), "element_missing"),
-        (a_set(bia="BIA*05*SI*R*20261102"), "purpose_unsupported"),
+        (a_set(bia="BIA*04*SI*R*20261102"), "purpose_unsupported"),
         (a_set(bia="BSN*00*R*20261102"), "header_missing"),
         (a_set("0001", "DTM*184*20261102*1200*ET", *ITEM), "zone_unknown"),
-        (a_set("0001", "N1*WH**92*OTHER", *ITEM), "location_repeated"),
+        (a_set("0001", "N1*WH**92*OTHER", *ITEM), "value_repeated"),
         (a_set("0001", *ITEM, "CTT*2"), "line_count"),
-        (a_set("0001", *ITEM, "XYZ*1"), "segment_unexpected"),
-        (a_set("0001", "QTY*17*5*EA"), "quantity_without_item"),
+        (a_set("0001", *ITEM, "x?z*1"), "segment_unknown"),
+        (a_set("0001", "QTY*17*5*EA"), "segment_misplaced"),
         ([*a_set()[:-1], "SE*9*0001"], "set_count"),
         ([*a_set()[:-1], "SE*7*0009"], "set_control"),
         (a_set()[:-1], "set_not_closed"),
         (["ST*846*0001", "SE*2*0001"], "header_missing"),
-        (["ST*850*0001", "BEG*00", "SE*3*0001"], "set_type_unsupported"),
+        (["ST*810*0001", "BIG*00", "SE*3*0001"], "set_type_unsupported"),
         ([*a_set()[:2], *ITEM, "SE*6*0001"], "location_missing"),
     ],
 )
@@ -197,7 +196,7 @@ def test_a_bad_set_is_quarantined_and_its_neighbour_loads(bad: list[str], code: 
     row = next(row for row in reading.rows() if row.fault_code == code)
     assert row.fault_detail is not None
     assert "a.edi, segment" in row.fault_detail
-    assert "ISA13 000000007" in row.fault_detail
+    assert "interchange 000000007" in row.fault_detail
 
 
 @pytest.mark.parametrize(
@@ -216,12 +215,12 @@ def test_a_lying_envelope_is_marked_and_keeps_its_good_sets(before: str, after: 
     assert before.encode() in data
     reading = read(data.replace(before.encode(), after.encode()))
     assert codes(reading) == [code]
-    assert len(reading.facts) == 2
+    assert len(list(reading.facts)) == 2
 
 
 def test_an_unknown_usage_is_never_stock() -> None:
     reading = read(a_file(a_set(), usage="X"))
-    assert reading.facts == []
+    assert list(reading.facts) == []
     assert set(codes(reading)) == {"usage_unknown"}
 
 
@@ -232,8 +231,8 @@ def test_an_unknown_usage_is_never_stock() -> None:
         (b" \r\n", "file_empty"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "file_binary"),
         (bytes(range(1, 256)) * 20, "file_binary"),
-        (b"<html>not found</html>", "isa_missing"),
-        (b"UNA:+.? 'UNB+UNOA:1'", "isa_missing"),
+        (b"<html>not found</html>", "no_interchange"),
+        (b"UNA:+.? 'UNB+UNOA:1'", "no_set"),
         (b"ISA*00*too short~", "isa_unreadable"),
         (b"ISA", "outside_interchange"),
     ],
@@ -249,7 +248,7 @@ def test_a_half_written_file_keeps_its_closed_sets() -> None:
     data = a_file(a_set(), GOOD)
     cut = data[: data.index(b"SKU-2")]
     reading = read(cut)
-    assert codes(reading) == ["set_not_closed", "group_not_closed", "interchange_not_closed"]
+    assert codes(reading) == ["interchange_not_closed", "group_not_closed", "set_not_closed"]
     assert {fact.item_ref for fact in reading.facts} == {"SKU-1"}
 
 
@@ -286,7 +285,7 @@ def test_no_mutation_raises_or_loses_a_set_without_a_fault() -> None:
                 case _:
                     del data[max(at, 200) :]
         reading = read(bytes(data))
-        kept += len(reading.facts)
+        kept += sum(1 for _ in reading.facts)
         starts = len(re.findall(rb"ST[*|]846[*|]", data))
         read_or_told = reading.sets_accepted + reading.sets_quarantined
         assert reading.faults or read_or_told >= starts, bytes(data)
@@ -298,7 +297,7 @@ def test_no_mutation_raises_or_loses_a_set_without_a_fault() -> None:
 
 def test_a_large_file_is_read_in_seconds() -> None:
     body = [part for n in range(1, 20_001) for part in (f"LIN*{n}*SK*SKU-{n}", f"QTY*17*{n}*EA")]
-    assert len(read(a_file(a_set("0001", *body))).facts) == 20_000
+    assert len(list(read(a_file(a_set("0001", *body))).facts)) == 20_000
 
 
 def test_an_endless_segment_is_cut_off_and_the_next_interchange_read() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from syncline.edi import tokenizer
 from syncline.edi.delimiters import Delimiters, of_isa, of_una
-from syncline.edi.errors import Fault
+from syncline.edi.findings import Finding
 from syncline.edi.tokenizer import Segment, segments
 
 ISA = "ISA*00*          *00*          *ZZ*ACME           *ZZ*SYNCLINE       *261102*1430*{version}*000000007*0*P*>{end}"
@@ -20,8 +20,8 @@ def isa(end: str = "~", element: str = "*", version: str = "U*00401") -> str:
     return ISA.format(end=end, version=version).replace("*", element)
 
 
-def read(data: str | bytes, encoding: str = "utf-8") -> list[Segment | Delimiters | Fault]:
-    return list(segments(data.encode(encoding) if isinstance(data, str) else data, "a.edi"))
+def read(data: str | bytes, encoding: str = "utf-8") -> list[Segment | Delimiters | Finding]:
+    return list(segments(data.encode(encoding) if isinstance(data, str) else data))
 
 
 def elements(data: str | bytes, encoding: str = "utf-8") -> list[list[str]]:
@@ -57,13 +57,13 @@ def test_isa_11_is_a_separator_only_in_later_versions(isa_11_12: str, repetition
     found = of_isa(isa(version=isa_11_12))
     assert found is not None
     assert found.repetition == repetition
-    assert found.is_padded
+    assert found.remarks == ()
 
 
 def test_an_isa_without_its_blanks_is_read_and_known() -> None:
     found = of_isa("ISA*00* *00* *16*054481205NPPT *16*123456789NPPT\n*010614*1200*U*00300*000000003*1*T*@!\nGS")
     assert found is not None
-    assert (found.component, found.terminator, found.is_padded) == ("@", "!", False)
+    assert (found.component, found.terminator, found.remarks == ()) == ("@", "!", False)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_lines_may_end_segments_without_an_advice() -> None:
 
 def test_a_released_separator_is_text() -> None:
     text = f"{UNB}'UNH+1+INVRPT:D:96A:UN'FTX+AAI+++it?'s 5?+5?:1 ??'NAD+WH+a??:b'UNT+4+1'UNZ+1+7'"
-    found = [item for item in read(text) if not isinstance(item, Fault)]
+    found = [item for item in read(text) if not isinstance(item, Finding)]
     delimiters = found[0]
     assert isinstance(delimiters, Delimiters)
     note, place = (item for item in found if isinstance(item, Segment) and item.id in ("FTX", "NAD"))
@@ -125,7 +125,7 @@ def test_where_a_block_ends_changes_nothing(seed: int, monkeypatch: pytest.Monke
     monkeypatch.setattr(tokenizer, "SPLIT_AT_ONCE", rng.randint(1, 20))
     if rng.random() < 0.5:
         monkeypatch.setattr(tokenizer._Tokenizer, "_plain", lambda *_: None)
-    found = [item for item in segments(io.BytesIO(data), "a.edi") if isinstance(item, Segment)]
+    found = [item for item in segments(io.BytesIO(data)) if isinstance(item, Segment)]
     assert [item.elements for item in found[1:-1]] == wanted, f"seed {seed}"
     assert [item.number for item in found] == list(range(1, len(found) + 1))
     assert all(data[item.offset :].startswith(item.id.encode()) for item in found)
@@ -161,12 +161,12 @@ def test_no_bytes_raise_or_go_on_for_ever(seed: int) -> None:
 def test_a_flood_of_beginnings_is_few_defects(data: bytes) -> None:
     found = read(data)
     assert 1 <= len(found) <= 10
-    assert any(isinstance(item, Fault) for item in found)
+    assert any(isinstance(item, Finding) for item in found)
 
 
 def test_a_segment_that_does_not_end_is_one_defect_and_reading_goes_on() -> None:
     text = f"{isa()}GS*IB~ST*846*1~PID*{'A' * 1_000_000}~QTY*17*5~IEA*1*7~"
     found = read(text)
-    (fault,) = (item for item in found if isinstance(item, Fault))
+    (fault,) = (item for item in found if isinstance(item, Finding))
     assert (fault.code, fault.segment_id, fault.segment_no) == ("segment_too_long", "PID", 4)
     assert elements(text)[-2:] == [["QTY", "17", "5"], ["IEA", "1", "7"]]

@@ -42,8 +42,8 @@ def test_show_then_write(
     registry.write_text(REGISTRY.replace("PROFILE", "standard"))
     shown = run(app, ["--source", "beta_3pl", "--dry-run"])
     assert "1 documents read again, 1 read otherwise than before." in shown.output
-    assert "SKU-0002/BETA-NJ2/17: 40 EA" in shown.output
-    assert "SKU-0001/BETA-NJ2/17: 40 EA" in shown.output
+    assert "SKU-0002/BETA-NJ2/on_hand: 40 EA" in shown.output
+    assert "SKU-0001/BETA-NJ2/on_hand: 40 EA" in shown.output
     assert "Nothing was written" in run(app, ["--source", "beta_3pl"], input="n\n").output
     summary = json.loads(run(app, ["--source", "beta_3pl", "--json"]).output)
     assert (summary["change"], summary["load_id"], summary["changes"][0]["line_key"]) == (1, None, "R-1/1/17")

@@ -73,8 +73,8 @@ def test_the_difference_is_told_by_line(new_warehouse: Callable[[], Warehouse], 
     assert (found.documents, found.documents_changed) == (2, 2)
     assert (found.stay, found.change, found.vanish, found.appear) == (1, 2, 0, 0)
     assert [(c.change, c.line_key, c.old, c.new) for c in found.changes] == [
-        ("changes", "R-1/1/17", "SKU-0002/BETA-NJ2/17: 40 EA", "SKU-0001/BETA-NJ2/17: 40 EA"),
-        ("changes", "R-2/1/17", "SKU-0002/BETA-NJ2/17: 35 EA", "SKU-0001/BETA-NJ2/17: 35 EA"),
+        ("changes", "R-1/1/17", "SKU-0002/BETA-NJ2/on_hand: 40 EA", "SKU-0001/BETA-NJ2/on_hand: 40 EA"),
+        ("changes", "R-2/1/17", "SKU-0002/BETA-NJ2/on_hand: 35 EA", "SKU-0001/BETA-NJ2/on_hand: 35 EA"),
     ]
     assert ours.rows("select count(*) from raw.loads") == [(2,)]
 

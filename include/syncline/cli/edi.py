@@ -1,96 +1,170 @@
-"""Look into an EDI file: its facts and every fault with its place."""
+"""EDI on the desk: look into a file, check a partner's profile."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from syncline.edi import Reading
+from syncline.cli import edi_profile
 
-app = typer.Typer(no_args_is_help=True, help="Look into EDI files.")
+if TYPE_CHECKING:
+    from syncline.edi import Finding, Reading, SetReading
+    from syncline.landing import Fact
+
+app = typer.Typer(no_args_is_help=True, help="Look into EDI files, check partner profiles.")
+app.add_typer(edi_profile.app, name="profile")
 
 SIZE_MAX_BYTES = 200_000_000
+COLOURS = {"accepted": "green", "tolerated": "yellow", "rejected": "red", "partial": "yellow"}
 
 
 @app.callback()
 def edi() -> None:
-    """Look into EDI files."""
+    """Look into EDI files, check partner profiles."""
 
 
-@app.command()
+@app.command(
+    epilog="Examples: syncline edi inspect 945.edi; syncline edi inspect 846.edi --partner acme --json | jq .status"
+)
 def inspect(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="An X12 file.")],
-    source: Annotated[str, typer.Option(help="Source name, the prefix of event keys.")] = "inspect",
-    profile: Annotated[str, typer.Option(help="Partner profile.")] = "standard",
-    as_json: Annotated[bool, typer.Option("--json", help="Print facts and faults as JSON.")] = False,
-    facts_max: Annotated[int, typer.Option(min=0, help="Facts to show in the table.")] = 50,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="An X12 or EDIFACT file.")],
+    partner: Annotated[str, typer.Option("--partner", "-p", help="Partner profile.")] = "standard",
+    source: Annotated[str, typer.Option(help="Source name, a prefix of keys.")] = "inspect",
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    facts_max: Annotated[int, typer.Option(min=0, help="Facts of a set to show in the tables.")] = 20,
 ) -> None:
-    """Print documents, facts and faults of FILE. Exit code 1 when it has faults."""
-    from syncline.edi import PROFILES, read_846
+    """Show the envelope of FILE, each set with its verdict, its facts, and every finding with its place.
+
+    Needs no warehouse. The verdict of a set is about envelope and syntax, as an acknowledgment is; a line that says
+    something unusable is a finding and gives no fact. Exit code 1 when something is kept out.
+    """
+    from syncline.edi import read_file
+    from syncline.edi.partners import profile_named
     from syncline.errors import ConfigurationError
 
-    if profile not in PROFILES:
-        raise ConfigurationError(f"There is no profile {profile!r}.", next_step=f"Use one of: {', '.join(PROFILES)}.")
-    if file.stat().st_size > SIZE_MAX_BYTES:
-        raise ConfigurationError(f"{file} is larger than {SIZE_MAX_BYTES} bytes.", next_step="Split it.")
-    reading = read_846(file.read_bytes(), source=source, file=file.name, profile=PROFILES[profile])
+    size = file.stat().st_size
+    if size > SIZE_MAX_BYTES:
+        raise ConfigurationError(
+            f"{file.name} has {size} bytes, at most {SIZE_MAX_BYTES} are read.", next_step="Split the file."
+        )
+    with file.open("rb") as stream:
+        reading = read_file(stream, source=source, file=file.name, profile=profile_named(partner))
     if as_json:
-        typer.echo(json.dumps(_as_json(reading), indent=2))
+        _echo_json(reading)
     else:
         _print(reading, facts_max)
-    if reading.faults:
+    if reading.verdict != "accepted" or any(found.severity == "error" for found in reading.findings):
         raise typer.Exit(1)
 
 
-def _as_json(reading: Reading) -> dict[str, object]:
+def _echo_json(reading: Reading) -> None:
+    """Written set by set: a file may have more facts than fit into memory twice."""
+    inside = {id(found) for each in reading.sets for found in each.taken.findings}
+    around = [found for found in reading.findings if id(found) not in inside]
+    known = [each for each in reading.interchanges if each.opener is not None]
+    typer.echo("{")
+    typer.echo(f' "file": {json.dumps(reading.file)}, "sha256": "{reading.sha256}", "interchanges": {len(known)},')
+    typer.echo(' "sets": [')
+    for number, each in enumerate(reading.sets, 1):
+        typer.echo(f"  {json.dumps(_set_as_json(each))}" + ("," if number < len(reading.sets) else ""))
+    typer.echo(f' ],\n "findings": {json.dumps([_finding_as_json(found) for found in around])},')
+    typer.echo(f' "status": "{reading.verdict}"\n}}')
+
+
+def _set_as_json(read: SetReading) -> dict[str, Any]:
+    taken = read.taken
     return {
-        "file": reading.file,
-        "sha256": reading.sha256,
-        "sets_accepted": reading.sets_accepted,
-        "sets_quarantined": reading.sets_quarantined,
-        "facts": [fact._asdict() for fact in reading.facts],
-        "faults": [
-            {
-                "code": found.code,
-                "scope": found.scope,
-                "text": found.text,
-                "segment_no": found.segment_no,
-                "segment_id": found.segment_id,
-                "element": found.element,
-                "offset": found.offset,
-                "interchange": found.interchange,
-                "group": found.group,
-                "set": found.set_control,
-            }
-            for found in reading.faults
-        ],
+        "type": taken.type,
+        "control": taken.control,
+        "status": read.verdict,
+        "segments": taken.segments,
+        "facts": [_fact_as_json(fact) for fact in read.facts],
+        "findings": [_finding_as_json(found) for found in taken.findings],
+        "findings_left_out": taken.findings.left_out,
+        "version": taken.version,
+        "title": read.table.title if read.table else None,
+        "interchange": taken.interchange.control,
+        "group": taken.group.control,
+        "sender": taken.interchange.sender,
+        "receiver": taken.interchange.receiver,
+        "test": taken.is_test,
+        "offset": taken.opener.offset,
+    }
+
+
+def _fact_as_json(fact: Fact) -> dict[str, Any]:
+    names = {"item_ref": "item", "location_ref": "location", "status_ref": "measure"}
+    empty = ("correction_id", "fault_code", "fault_detail", "sequence", "balance_after")
+    return {names.get(name, name): value for name, value in fact._asdict().items() if name not in empty}
+
+
+def _finding_as_json(found: Finding) -> dict[str, Any]:
+    return {
+        "code": found.code,
+        "severity": found.severity,
+        "offset": found.offset,
+        "segment": found.segment_no,
+        "segment_id": found.segment_id,
+        "element": found.element,
+        "component": found.component,
+        "message": found.message,
+        "scope": found.scope,
     }
 
 
 def _print(reading: Reading, facts_max: int) -> None:
     console = Console()
+    known = [each for each in reading.interchanges if each.opener is not None]
+    facts = sum(len(each.facts) for each in reading.sets)
     console.print(
-        f"{escape(reading.file)}: {reading.sets_accepted} set(s) read, {reading.sets_quarantined} quarantined,"
-        f" {len(reading.facts)} facts, {len(reading.faults)} faults"
+        f"{escape(reading.file)}: {_coloured(reading.verdict)}, {len(known)} interchange(s),"
+        f" {len(reading.sets)} set(s), {facts} facts"
     )
-    facts = Table("item", "location", "code", "quantity", "lot", "as of", "segment", title="Facts")
-    for fact in reading.facts[:facts_max]:
-        values = (fact.item_ref, fact.location_ref, fact.status_ref, f"{fact.quantity} {fact.uom}", fact.lot)
+    if reading.sets:
+        _print_sets(console, reading)
+    for each in reading.sets:
+        _print_facts(console, each, facts_max)
+    findings = reading.findings
+    if findings:
+        table = Table("severity", "code", "where", "what", title="Findings")
+        for found in findings[:1_000]:
+            table.add_row(found.severity, found.code, escape(found.position), escape(found.message))
+        console.print(table)
+
+
+def _print_sets(console: Console, reading: Reading) -> None:
+    table = Table("from", "for", "interchange", "set", "segments", "verdict", "facts", title="Sets")
+    for each in reading.sets[:1_000]:
+        taken = each.taken
+        control = f"{taken.interchange.control}{' TEST' if taken.is_test else ''}"
+        told = (taken.interchange.sender, taken.interchange.receiver, control, f"{taken.type} {taken.control}")
+        numbers = (str(taken.segments), _coloured(each.verdict), str(len(each.facts)))
+        table.add_row(*(escape(value) for value in told), *numbers)
+    console.print(table)
+
+
+def _print_facts(console: Console, read: SetReading, facts_max: int) -> None:
+    if not len(read.facts) or not facts_max:
+        return
+    table = Table("kind", "item", "location", "measure", "quantity", "lot", "when", "segment")
+    table.title = escape(f"Facts of {read.taken.type} {read.taken.control}")
+    for number, fact in enumerate(read.facts):
+        if number == facts_max:
+            break
         segment = fact.position.removeprefix("segment ").partition(" ")[0]
-        facts.add_row(*(escape(value or "") for value in (*values, fact.recorded, segment)))
-    if reading.facts:
-        console.print(facts)
-    if len(reading.facts) > facts_max:
-        console.print(f"… and {len(reading.facts) - facts_max} more")
-    faults = Table("scope", "code", "where", "what", title="Faults")
-    for found in reading.faults:
-        faults.add_row(found.scope, found.code, escape(found.position), escape(found.text))
-    if reading.faults:
-        console.print(faults)
+        kind = f"{fact.kind}{' cancelled' if fact.cancel else ' replaced' if fact.revision > 1 else ''}"
+        values = (kind, fact.item_ref, fact.location_ref, fact.status_ref, f"{fact.quantity} {fact.uom}", fact.lot)
+        table.add_row(*(escape(value or "") for value in (*values, fact.recorded, segment)))
+    console.print(table)
+    if len(read.facts) > facts_max:
+        console.print(f"… and {len(read.facts) - facts_max} more: --facts-max, --json")
+
+
+def _coloured(verdict: str) -> str:
+    return f"[{COLOURS[verdict]}]{verdict}[/]"

@@ -1,8 +1,7 @@
-"""EDI: bytes of a partner's file to facts and faults. Nothing here raises for what a partner wrote."""
+"""EDI: bytes of a partner's file to facts and findings. Nothing here raises for what a partner wrote."""
 
-from syncline.edi.documents.x12_846 import reading_of
-from syncline.edi.errors import Fault
+from syncline.edi.findings import Finding
 from syncline.edi.profiles import PROFILES, Profile
-from syncline.edi.reading import Reading, read_846
+from syncline.edi.reading import Reading, SetReading, read_file, read_sets, reading_of
 
-__all__ = ["PROFILES", "Fault", "Profile", "Reading", "read_846", "reading_of"]
+__all__ = ["PROFILES", "Finding", "Profile", "Reading", "SetReading", "read_file", "read_sets", "reading_of"]

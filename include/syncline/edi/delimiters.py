@@ -46,7 +46,7 @@ class Delimiters:
     repetition: str = ""
     release: str = ""
     decimal: str = "."
-    is_padded: bool = True  # the ISA has its fixed widths
+    remarks: tuple[str, ...] = ()  # codes of what is wrong with the ISA or UNA itself
 
     @cached_property
     def _escape(self) -> re.Pattern[str]:
@@ -115,8 +115,8 @@ def of_isa(text: str) -> Delimiters | None:
     repetition = values[10].strip()
     if len(repetition) != 1 or repetition.isalnum() or values[11] < VERSION_WITH_REPETITION:
         repetition = ""
-    is_padded = tuple(len(value) for value in values) == ISA_WIDTHS[:-1]
-    return Delimiters("x12", element, component, terminator, repetition, is_padded=is_padded)
+    remarks = () if tuple(len(value) for value in values) == ISA_WIDTHS[:-1] else ("isa_widths",)
+    return Delimiters("x12", element, component, terminator, repetition, remarks=remarks)
 
 
 def of_una(text: str) -> tuple[Delimiters, int] | None:
@@ -131,12 +131,14 @@ def of_una(text: str) -> tuple[Delimiters, int] | None:
         return Delimiters("edifact", "+", ":", terminator, release="?"), 0
     following = _SERVICE.search(text, 3, 3 + 2 * UNA_CHARS)
     advice = text[3 : following.start()] if following else text[3 : 3 + UNA_CHARS]
-    if len(advice.rstrip(BREAKS)) == UNA_CHARS - 1 and advice[4] not in " *":
+    is_short = len(advice.rstrip(BREAKS)) == UNA_CHARS - 1 and advice[4] not in " *"
+    if is_short:
         advice = f"{advice[:4]} {advice[4]}"
     if len(advice) < UNA_CHARS:
         return None
     component, element, decimal, release, repetition, terminator = list(advice[:UNA_CHARS])
     if len({component, element, terminator}) < 3 or any(map(str.isalnum, (component, element, terminator))):
         return None
-    found = Delimiters("edifact", element, component, terminator, repetition.strip(), release.strip(), decimal)
+    remarks = ("una_incomplete",) if is_short else ()
+    found = Delimiters("edifact", element, component, terminator, repetition.strip(), release.strip(), decimal, remarks)
     return found, following.start() if following else 3 + UNA_CHARS

@@ -2,44 +2,106 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import cache
 from hashlib import sha256
+from typing import Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import ConfigDict, field_validator
+from pydantic.dataclasses import dataclass
+
+from syncline.edi.documents.table import Code, Measure
+
+Action = Literal["original", "replace", "cancel", "refuse"]
+PURPOSES: dict[str, Action] = {
+    # X12 353: original, cancel, change, replace, confirmation, duplicate, resubmission, incremental.
+    "00": "original", "01": "cancel", "04": "refuse", "05": "replace", "06": "original", "07": "original",
+    "15": "original", "25": "original",
+    # EDIFACT 1225: cancellation, change, replace, confirmation, duplicate, original, copy.
+    "1": "cancel", "4": "refuse", "5": "replace", "6": "original", "7": "original", "9": "original", "31": "original",
+}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Profile:
     """Choices of one partner.
 
     Attributes:
-        item_qualifiers: LIN qualifiers that may name the item, best first.
-        location_entities: N101 codes that may name the stock location, best first.
-        as_of_qualifiers: DTM01 codes that say when the quantities were true, best first; before BIA04/05.
-        local_zones: X12 623 zone codes that mean the zone the source declares.
+        senders, receivers: ids of the envelope (ISA06, ISA08, UNB02, UNB03) that are this partner and us; anybody
+            when empty. A set from or for somebody else is refused.
+        timezone: of times without one; None: that of the source, else of the location.
+        strictness: ``tolerant`` reads what can be read; for ``strict`` a warning is an error, and a set with any
+            error is refused whole.
+        item_qualifiers: qualifiers that may name the item, best first.
+        location_entities: N101 or 3035 codes that may name the stock location, best first, instead of
+            the document's. location: of documents that name none.
+        as_of_qualifiers: DTM codes that say when the quantities were true, best first, instead of the document's; the
+            date of its header stays the last resort.
+        local_zones: X12 623 zone codes that mean the partner's time zone.
         default_uom: unit of a quantity without one; None refuses such a line.
-        purposes: BIA01 codes that state quantities. Corrections (01, 04, 05) need a revision and are refused.
-        segments_ignored: segments of a set that say nothing about stock.
+        units: unit as the partner writes it -> unit that is meant (``CS`` used for case: ``CA``).
+        codes: document -> table -> code -> what it means, over the standard's.
+        purposes: code -> original, replace, cancel or refuse, over the standard's.
+        adjustment_sign: ``signed``: a quantity's sign must agree with its reason; ``by_code``: it has none.
+        spread_measure: measure of quantities by location (SDQ); None leaves them unmapped.
+        spread_beside_total: where an item has a QTY and an SDQ: refuse both, or take one of them.
+        events: document -> parts of the event key, where the partner's API tells the same event.
+        snapshot: warehouses whose 846 is complete: an item left out of it is zero there (not used by resolve yet).
+        acknowledge: which receipts are sent. ack_wait_h: hours in which ours must be acknowledged.
+        reuse_after_days: a control number that comes again later is a new one.
     """
 
     name: str
-    item_qualifiers: tuple[str, ...] = ("SK", "VN", "VP", "BP", "IN", "PI", "UP", "EN", "UK", "MG", "ND", "CB", "ZZ")
-    location_entities: tuple[str, ...] = ("WH", "SF", "ST")
-    as_of_qualifiers: tuple[str, ...] = ("184", "366", "007")
+    senders: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+    timezone: str | None = None
+    strictness: Literal["tolerant", "strict"] = "tolerant"
+    item_qualifiers: tuple[str, ...] = (
+        "SK", "VN", "VP", "BP", "IN", "PI", "UP", "EN", "UK", "MG", "ND", "CB", "ZZ", "SA", "SRV", "MF",
+    )  # fmt: skip
+    location_entities: tuple[str, ...] = ()
+    location: str | None = None
+    as_of_qualifiers: tuple[str, ...] = ()
     local_zones: tuple[str, ...] = ("", "LT")
     default_uom: str | None = None
-    purposes: frozenset[str] = frozenset({"00", "06", "07", "15", "25"})
-    segments_ignored: frozenset[str] = field(
-        default=frozenset({"CUR", "PID", "MEA", "PKG", "PER", "N2", "N3", "N4", "LS", "LE", "CTP", "PO4", "TD5", "MAN"})
-    )
+    units: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, dict[str, dict[str, Code]]] = field(default_factory=dict)
+    purposes: dict[str, Action] = field(default_factory=dict)
+    adjustment_sign: Literal["signed", "by_code"] = "signed"
+    spread_measure: Measure | None = None
+    spread_beside_total: Literal["refuse", "spread", "total"] = "refuse"
+    events: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    snapshot: tuple[str, ...] = ()
+    acknowledge: tuple[Literal["functional", "interchange"], ...] = ("functional",)
+    ack_wait_h: int = 24
+    reuse_after_days: int = 365
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise ValueError(f"{value!r} is no time zone of the IANA database, such as America/Chicago")
+        return value
+
+    def __hash__(self) -> int:
+        return hash(signature_of(self))
+
+
+def signature_of(profile: Profile) -> str:
+    """``name/digest`` of every choice: two profiles that read a file differently never have the same one."""
+    return f"{profile.name}/{sha256(ascii(_sorted(asdict(profile))).encode()).hexdigest()[:8]}"
 
 
 @cache
 def signature(profile: Profile) -> str:
-    """``name/digest`` of every choice: two profiles that read a file differently never have the same one."""
-    choices = {
-        name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(profile).items()
-    }
-    return f"{profile.name}/{sha256(ascii(choices).encode()).hexdigest()[:8]}"
+    """``signature_of``, remembered."""
+    return signature_of(profile)
 
 
-PROFILES = {"standard": Profile("standard")}
+def _sorted(value: Any) -> Any:
+    return sorted((key, _sorted(each)) for key, each in value.items()) if isinstance(value, dict) else value
+
+
+STANDARD = Profile("standard")
+PROFILES = {"standard": STANDARD}

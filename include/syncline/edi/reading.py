@@ -1,97 +1,292 @@
-"""A whole file: which sets are good, what they say, and one fault row for everything that is kept out."""
+"""A whole file: each set with its verdict, its facts, and everything that is wrong, in file order."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import chain
+from typing import BinaryIO, Literal
 
-from syncline.edi.documents.x12_846 import TYPE, Document846, reading_of
-from syncline.edi.envelope import TransactionSet, transaction_sets
-from syncline.edi.errors import Fault, shown
-from syncline.edi.profiles import PROFILES, Profile
+from syncline.edi.documents.compile import Plan
+from syncline.edi.documents.interpreter import Interpreter
+from syncline.edi.documents.table import DocumentTable, table_for, tables_digest
+from syncline.edi.envelope import transaction_sets
+from syncline.edi.findings import Finding, shown
+from syncline.edi.profiles import STANDARD, Profile, signature
+from syncline.edi.spool import Spool
+from syncline.edi.units import Body, Collected, Interchange, TransactionSet
 from syncline.landing import Fact, fault
 
+READING = "edi/3"  # raise it with every change of what the code reads from the same bytes; tables have their digest
 DETAIL_MAX_CHARS = 1_000
+HEAD_BYTES = 65_536
 BINARY_BYTES = frozenset(range(32)) - {7, 9, 10, 13, 21, 28, 29, 30, 31}  # 0x15, 0x1c-0x1f separate in real files
 BINARY_SHARE_MAX = 100  # one in so many bytes
+
+Verdict = Literal["accepted", "tolerated", "rejected"]
+FileVerdict = Literal["accepted", "partial", "rejected"]
+
+
+def reading_of(profile: Profile) -> str:
+    """Parser, tables and profile, as ``raw.facts.reading`` names them."""
+    return f"{READING}.{tables_digest()} {signature(profile)}"
+
+
+@dataclass(slots=True)
+class SetReading:
+    """One set. ``facts`` are empty unless it may be loaded; ``table`` is None for a type that is not read.
+
+    ``verdict`` is about envelope and syntax, as an acknowledgment is: a line that is kept out leaves its set accepted.
+    """
+
+    taken: TransactionSet
+    table: DocumentTable | None
+    facts: Spool
+    is_strict: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """Final when its interchange has ended."""
+        taken = self.taken
+        around = [
+            each for each in taken.interchange.findings if each.scope != "group" or each.group == taken.group.control
+        ]
+        weights = {found.severity for found in (*taken.findings, *around) if found.severity != "note"}
+        if taken.is_rejected or (self.is_strict and weights):
+            return "rejected"
+        is_bent = any(found.scope != "line" and found.severity != "note" for found in (*taken.findings, *around))
+        return "tolerated" if is_bent else "accepted"
+
+
+class _Skipped:
+    """Body of a set that nothing reads."""
+
+    def __init__(self) -> None:
+        self.handlers = {}  # type: ignore[var-annotated]
+
+    def other(self, segment: object) -> None:
+        """Not looked at."""
+
+    def end(self) -> None:
+        """Nothing was read."""
+
+
+class _Reader:
+    def __init__(self, source: str, profile: Profile) -> None:
+        self._source, self._profile, self._reading = source, profile, reading_of(profile)
+        self._opened: dict[int, SetReading] = {}
+        self._plans: dict[str, Plan] = {}
+
+    def open_body(self, taken: TransactionSet) -> Body:
+        """The reader of a set: by its table, or nobody where it is not for us."""
+        syntax = taken.interchange.delimiters.syntax
+        table = table_for(syntax, taken.type, taken.version)
+        opened = SetReading(taken, table, Spool(), self._profile.strictness == "strict")
+        self._opened[id(taken)] = opened
+        self._check_parties(taken)
+        if table is None:
+            at = 1 if syntax == "x12" else 2
+            text = f"{taken.opener.id}{at:02d} is {shown(taken.type)}: no document that is read here"
+            taken.find("set_type_unsupported", text, taken.opener, at)
+            return _Skipped()
+        if table.group and taken.group.opener is not None and taken.group.code not in ("", table.group):
+            text = f"GS01 is {shown(taken.group.code)}, a {table.set} belongs to {table.group}"
+            taken.find("group_mismatch", text, taken.opener)
+        if table.is_kept:
+            return Collected()
+        if table.name not in self._plans:
+            self._plans[table.name] = Plan(table, self._profile, self._source, self._reading)
+        return Interpreter(taken, self._plans[table.name], opened.facts)
+
+    def ended(self, taken: TransactionSet) -> SetReading:
+        """What was read of a set that has ended."""
+        return self._opened.pop(id(taken))
+
+    def _check_parties(self, taken: TransactionSet) -> None:
+        parties = taken.interchange
+        for code, known, told, who in (
+            ("sender_unknown", self._profile.senders, parties.sender, "from"),
+            ("receiver_unknown", self._profile.receivers, parties.receiver, "for"),
+        ):
+            if known and told not in known:
+                text = (
+                    f"the interchange is {who} {shown(told)}, the profile {self._profile.name} knows {', '.join(known)}"
+                )
+                taken.find(code, text, taken.opener)
+
+
+def read_sets(
+    data: bytes | BinaryIO, *, source: str, profile: Profile = STANDARD
+) -> Iterator[SetReading | Interchange]:
+    """Each set of a file when it may be used, and each interchange behind its sets. Nothing is held between them.
+
+    A strict partner's sets wait for the end of their interchange: what is wrong there takes them with it.
+
+    Args:
+        data: the file; a stream must be seekable. source: prefix of the keys that need one.
+    """
+    reader = _Reader(source, profile)
+    waiting: list[SetReading] = []
+    for item in transaction_sets(data, reader.open_body):
+        if isinstance(item, Interchange):
+            yield from _let_in(waiting)
+            waiting = []
+            yield item
+        elif profile.strictness == "strict":
+            waiting.append(reader.ended(item))
+        else:
+            yield reader.ended(item)
+
+
+def _let_in(sets: list[SetReading]) -> list[SetReading]:
+    for each in sets:
+        if each.verdict == "rejected":
+            each.facts.clear()
+    return sets
 
 
 @dataclass(slots=True)
 class Reading:
-    """Result of one file. ``facts`` are good lines, ``faults`` everything kept out or wrong, in file order."""
+    """Result of one file; ``own`` are findings that belong to none of its interchanges."""
 
     file: str
     sha256: str
-    read_by: str  # parser and profile: ``raw.facts.reading``
-    facts: list[Fact] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    sets_accepted: int = 0
-    sets_quarantined: int = 0
+    read_by: str  # `reading_of`: raw.facts.reading
+    sets: list[SetReading] = field(default_factory=list)
+    interchanges: list[Interchange] = field(default_factory=list)
+    own: list[Finding] = field(default_factory=list)
+
+    @property
+    def facts(self) -> Iterator[Fact]:
+        """Good lines of all sets, in file order."""
+        return chain.from_iterable(each.facts for each in self.sets)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Everything that was found, in file order."""
+        around = chain.from_iterable(each.findings for each in self.interchanges)
+        inside = chain.from_iterable(each.taken.findings for each in self.sets)
+        return [*self.own, *sorted(chain(around, inside), key=lambda found: (found.offset, found.segment_no))]
+
+    @property
+    def faults(self) -> list[Finding]:
+        """What is kept out and why: one for a set that is refused whole, however much is wrong in it."""
+        refused = [each for each in self.sets if each.verdict == "rejected"]
+        controls = {id(found) for each in refused for found in each.taken.findings}
+        rest = [found for found in self.findings if found.severity == "error" and id(found) not in controls]
+        faults = [*(_refusal(each) for each in refused), *rest]
+        return sorted(faults, key=lambda found: (found.offset, found.segment_no))
+
+    @property
+    def sets_accepted(self) -> int:
+        """Sets whose facts count."""
+        return sum(each.verdict != "rejected" for each in self.sets)
+
+    @property
+    def sets_quarantined(self) -> int:
+        """Sets that are refused whole."""
+        return len(self.sets) - self.sets_accepted
+
+    @property
+    def verdict(self) -> FileVerdict:
+        """``partial``: a set is refused, or the envelope lies about the others."""
+        if not self.sets_accepted:
+            return "rejected"
+        is_whole = not self.own and not any(
+            found.severity == "error" for each in self.interchanges for found in each.findings
+        )
+        return "accepted" if is_whole and not self.sets_quarantined else "partial"
 
     @property
     def is_refused(self) -> bool:
         """Nothing of the file could be used: it is quarantined whole."""
-        return bool(self.faults) and not self.facts and not self.sets_accepted
+        if not self.sets_accepted:
+            return True
+        is_kept_out = any(found.severity == "error" and found.scope == "line" for found in self.findings)
+        return is_kept_out and not any(len(each.facts) for each in self.sets)
 
-    def rows(self) -> list[Fact]:
+    def rows(self) -> Iterator[Fact]:
         """Facts and, for each fault, its fault row, ready to land."""
-        return self.facts + [_row(found, self.sha256, self.read_by) for found in self.faults]
+        yield from self.facts
+        for found in self.faults:
+            yield _row(found, self.file, self.sha256, self.read_by)
 
 
-def read_846(data: bytes, *, source: str, file: str, profile: Profile = PROFILES["standard"]) -> Reading:
-    """Every 846 of ``data``. Never raises for what the partner wrote.
+def read_file(data: bytes | BinaryIO, *, source: str, file: str, profile: Profile = STANDARD) -> Reading:
+    """All of a file. Never raises for what the partner wrote.
 
     Args:
-        data: the file as received, already limited in size by the caller.
-        source: prefix of the event keys. file: name for positions.
+        data: the file as received, already limited in size by the caller; a stream must be seekable.
+        source: prefix of the keys that need one. file: its name, for messages.
     """
-    reading = Reading(file, sha256(data).hexdigest(), reading_of(profile))
-    whole = _whole_file_fault(data, file)
+    stream = io.BytesIO(data) if isinstance(data, bytes) else data
+    digest, size = _digest(stream)
+    reading = Reading(file, digest, reading_of(profile))
+    whole = _whole_file_finding(stream, size)
     if whole:
-        reading.faults.append(whole)
+        reading.own.append(whole)
         return reading
-    for item in transaction_sets(data, file):
-        if isinstance(item, Fault):
-            reading.faults.append(item)
+    for item in read_sets(stream, source=source, profile=profile):
+        if isinstance(item, SetReading):
+            reading.sets.append(item)
         else:
-            _read_set(item, reading, source, profile)
-    if not reading.sets_accepted and not reading.faults:
-        reading.faults.append(Fault("no_set", "the file holds no transaction set", "file", file))
+            reading.interchanges.append(item)
+    if not reading.sets:
+        reading.own.append(_nothing_finding(reading, size))
     return reading
 
 
-def _read_set(taken: TransactionSet, reading: Reading, source: str, profile: Profile) -> None:
-    if taken.type != TYPE:
-        text = f"ST01 is {shown(taken.type)}; only {TYPE} is read here"
-        taken.faults.append(taken.fault("set_type_unsupported", text, taken.st, 1))
-    if not taken.faults:
-        document = Document846(taken, source, profile)
-        document.read()
-        if not taken.faults:
-            reading.sets_accepted += 1
-            reading.facts += document.facts
-            reading.faults += document.line_faults
-            return
-    reading.sets_quarantined += 1
-    first = taken.faults[0]
-    text = "; ".join(found.text if found is first else f"{found.position}: {found.text}" for found in taken.faults)
-    text = f"set {shown(taken.control)} quarantined: {text}"[:DETAIL_MAX_CHARS]
-    reading.faults.append(replace(first, text=text, scope="set"))
+def _nothing_finding(reading: Reading, size: int) -> Finding:
+    if any(each.opener is not None for each in reading.interchanges):
+        return Finding("no_set", "the file holds no transaction set", "file")
+    return Finding("no_interchange", f"neither X12 (ISA) nor EDIFACT (UNB) in {size} bytes", "file")
 
 
-def _whole_file_fault(data: bytes, file: str) -> Fault | None:
-    if not data.strip():
-        return Fault("file_empty", f"the file has {len(data)} bytes and says nothing", "file", file)
-    binary = sum(data[:65_536].count(byte) for byte in BINARY_BYTES)
-    if b"\x00" in data or binary * BINARY_SHARE_MAX > min(len(data), 65_536):
-        return Fault("file_binary", "the file is binary, not EDI text", "file", file)
-    if b"ISA" not in data:
-        return Fault("isa_missing", f"no ISA in {len(data)} bytes: not an X12 interchange", "file", file)
+def _whole_file_finding(stream: BinaryIO, size: int) -> Finding | None:
+    head = stream.read(HEAD_BYTES)
+    stream.seek(0)
+    if not head.strip() and size <= len(head):
+        return Finding("file_empty", f"the file has {size} bytes and says nothing", "file")
+    binary = sum(head.count(byte) for byte in BINARY_BYTES)
+    if b"\x00" in head or binary * BINARY_SHARE_MAX > len(head):
+        return Finding("file_binary", "the file is binary, not EDI text", "file")
     return None
 
 
-def _row(found: Fault, digest: str, reading: str) -> Fact:
-    where = f"ISA13 {found.interchange} GS06 {found.group} ST02 {found.set_control}"
-    detail = f"{found} [{found.scope}; {where}]"[:DETAIL_MAX_CHARS].encode("ascii", "backslashreplace").decode()
+def _digest(stream: BinaryIO) -> tuple[str, int]:
+    digest, size = sha256(), 0
+    while data := stream.read(HEAD_BYTES):
+        digest.update(data)
+        size += len(data)
+    stream.seek(0)
+    return digest.hexdigest(), size
+
+
+def _refusal(refused: SetReading) -> Finding:
+    """One finding that speaks for a refused set."""
+    taken = refused.taken
+    found = [each for each in taken.findings if each.severity != "note"]
+    heavy = [each for each in found if each.severity == "error" and each.scope != "line"] or found
+    if not heavy:  # strict: something around it is wrong
+        text = f"set {shown(taken.control)} quarantined: its interchange has defects, and the partner is strict"
+        return _at_opener(taken, "interchange_refused", text)
+    first = heavy[0]
+    text = "; ".join(each.message if each is first else f"{each.position}: {each.message}" for each in heavy)
+    return replace(first, message=f"set {shown(taken.control)} quarantined: {text}"[:DETAIL_MAX_CHARS], scope="set")
+
+
+def _at_opener(taken: TransactionSet, code: str, text: str) -> Finding:
+    opener = taken.opener
+    return Finding(
+        code, text, "set", opener.number, opener.id[:10], None, None, opener.offset, 1, taken.interchange.control,
+        taken.group.control, taken.control,
+    )  # fmt: skip
+
+
+def _row(found: Finding, file: str, digest: str, reading: str) -> Fact:
+    where = f"interchange {found.interchange} group {found.group} set {found.set_control}"
+    detail = f"{file}, {found} [{found.scope}; {where}]"[:DETAIL_MAX_CHARS].encode("ascii", "backslashreplace").decode()
     key = f"sha256:{digest}/{found.position}/{found.code}"
     return fault(found.code, detail, line_key=key, position=found.position, reading=reading)

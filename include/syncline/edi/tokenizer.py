@@ -2,7 +2,7 @@
 
 Real files wrap at 80 columns, indent, end a segment with any character, omit the last terminator, begin with a byte
 order mark or hold several interchanges with separators of their own; all of that is read. What cannot be read becomes
-a Fault, and reading goes on where the next interchange begins.
+a Finding, and reading goes on where the next interchange begins.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Generator, Iterator
 from functools import partial
 from itertools import accumulate, count, islice, repeat
 from operator import sub
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 from syncline.edi.delimiters import AGAIN, BREAKS, GLUED, ISA, START, Delimiters, of_isa, of_una
-from syncline.edi.errors import Fault, shown
+from syncline.edi.findings import Finding, shown
 
 SEGMENT_CHARS_MAX = 20_000
 READ_BYTES = 65_536
@@ -51,32 +51,43 @@ class Segment(NamedTuple):
         return self.elements[element].strip() if element < len(self.elements) else ""
 
 
+Run: TypeAlias = "map[Segment]"
+
 _segment = partial(tuple.__new__, Segment)
 _one_more = (1).__add__
 
 
-def segments(data: bytes | BinaryIO, file: str) -> Iterator[Segment | Delimiters | Fault]:
+def segments(data: bytes | BinaryIO) -> Iterator[Segment | Delimiters | Finding]:
     """Segments of all interchanges in order; before those of each its Delimiters.
 
     Args:
         data: the file; a stream must be seekable: it is read twice, first to know its encoding.
     """
-    return iter(_Tokenizer(io.BytesIO(data) if isinstance(data, bytes) else data, file))
+    for item in runs(data):
+        if isinstance(item, map):
+            yield from item
+        else:
+            yield item
+
+
+def runs(data: bytes | BinaryIO) -> Iterator[Run | Segment | Delimiters | Finding]:
+    """What ``segments`` gives, with the plain ones in runs: so they reach their reader at the speed of C."""
+    return iter(_Tokenizer(io.BytesIO(data) if isinstance(data, bytes) else data))
 
 
 class _Tokenizer:
     """``_text`` is what has been decoded and not been used yet; ``_offset`` is the byte where it begins."""
 
-    def __init__(self, stream: BinaryIO, file: str) -> None:
-        self._file = file
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         encoding, self._is_wide, self._offset = _encoding(stream)
         self._decoder = codecs.getincrementaldecoder(encoding)()
         self._text = ""
         self._is_ended = False
         self._number = 0
+        self._remarks: dict[str, Finding | None] = {}  # of the interchange at hand; None: told
 
-    def __iter__(self) -> Iterator[Segment | Delimiters | Fault]:
+    def __iter__(self) -> Iterator[Run | Segment | Delimiters | Finding]:
         while self._skip_blank():
             found = self._delimiters()
             if found is None:
@@ -84,8 +95,10 @@ class _Tokenizer:
             else:
                 delimiters, advice = found
                 self._use(advice)
+                self._remarks = {}
                 yield delimiters
                 yield from self._interchange(delimiters)
+                yield from self._remarked()
 
     def _delimiters(self) -> tuple[Delimiters, int] | None:
         """Delimiters of the interchange that begins here, and the characters of its UNA."""
@@ -94,22 +107,25 @@ class _Tokenizer:
             return None if found is None else (found, 0)
         return of_una(self._text) if START.match(self._text) else None
 
-    def _interchange(self, delimiters: Delimiters) -> Iterator[Segment | Fault]:
+    def _interchange(self, delimiters: Delimiters) -> Iterator[Run | Segment | Finding]:
         """Segments up to the interchange's end, the beginning of another one, or the end of the file."""
         is_first = True
         while self._fill(READ_BYTES):
+            yield from self._remarked()
             empty = len(self._text) - len(self._text.lstrip(BLANK + delimiters.terminator))
             if empty:
+                if delimiters.terminator not in BREAKS and delimiters.terminator in self._text[:empty]:
+                    self._remark("segment_empty", "a segment without anything in it", self._offset)
                 self._use(empty)
                 continue
             plain = None if is_first else self._plain(delimiters)
             if plain is not None:
-                yield from plain
+                yield plain
             elif (yield from self._careful(delimiters, is_first=is_first)):
                 return
             is_first = False
 
-    def _plain(self, delimiters: Delimiters) -> Iterator[Segment] | None:
+    def _plain(self, delimiters: Delimiters) -> Run | None:
         """The whole segments at hand at the speed of C, where nothing in them needs a second look; else None."""
         text, terminator = self._text, delimiters.terminator
         if (
@@ -134,7 +150,7 @@ class _Tokenizer:
         elements = map(str.split, contents, repeat(delimiters.element))
         return map(_segment, zip(elements, numbers, offsets, strict=False))
 
-    def _careful(self, delimiters: Delimiters, *, is_first: bool) -> Generator[Segment | Fault, None, bool]:
+    def _careful(self, delimiters: Delimiters, *, is_first: bool) -> Generator[Segment | Finding, None, bool]:
         """Some segments, each looked at; True when the interchange ends in them."""
         used = 0
         for content, start, begin, after in self._pieces(delimiters):
@@ -181,7 +197,9 @@ class _Tokenizer:
         pieces = self._text.split(terminator, at_once)
         rest = pieces.pop()
         if self._is_ended and len(pieces) != at_once and rest.strip(BLANK):
-            pieces.append(rest)  # its terminator is missing
+            pieces.append(rest)
+            text = f"the last segment has no terminator {shown(terminator)}"
+            self._remark("last_terminator_missing", text, offset + self._bytes(self._text) - self._bytes(rest))
         else:
             rest = ""
         for piece in pieces:
@@ -196,9 +214,13 @@ class _Tokenizer:
             used += len(piece) + 1
             offset += self._bytes(piece) + self._bytes(terminator)
             if content:
+                if terminator not in BREAKS and ("\n" in content or "\r" in content):
+                    self._remark("lines_wrapped", "line breaks inside segments; they are taken out", start)
                 yield content, start, begin, used
+            elif terminator not in BREAKS:
+                self._remark("segment_empty", "a segment without anything in it", start)
 
-    def _endless(self, delimiters: Delimiters) -> Fault:
+    def _endless(self, delimiters: Delimiters) -> Finding:
         """A segment longer than what may be held: it is passed over up to its terminator."""
         begin, offset, length = self._text[:HEADER_CHARS], self._offset, 0
         self._number += 1
@@ -214,12 +236,12 @@ class _Tokenizer:
                 break
         return self._long(begin, length, offset)
 
-    def _long(self, begin: str, length: int, offset: int) -> Fault:
+    def _long(self, begin: str, length: int, offset: int) -> Finding:
         text = f"a segment of {length} characters is longer than {SEGMENT_CHARS_MAX}; is its terminator right?"
         name = begin[:3].strip()
-        return Fault("segment_too_long", text, "interchange", self._file, self._number, name, offset=offset)
+        return Finding("segment_too_long", text, "interchange", self._number, name, offset=offset)
 
-    def _stray(self) -> Fault:
+    def _stray(self) -> Finding:
         """What belongs to no readable interchange, up to where one begins."""
         begin, offset, length, sets, starts = self._text[:HEADER_CHARS], self._offset, 0, 0, 0
         position = 1
@@ -237,9 +259,19 @@ class _Tokenizer:
         self._number += 1
         if ISA.match(begin):
             text = f"delimiters cannot be read from {shown(begin)}; {length} characters are passed over"
-            return Fault("isa_unreadable", text, "interchange", self._file, self._number, "ISA", offset=offset)
+            return Finding("isa_unreadable", text, "interchange", self._number, "ISA", offset=offset)
         text = f"{length} characters outside any interchange, {sets} set(s) among them, from {shown(begin)}"
-        return Fault("outside_interchange", text, "interchange", self._file, self._number, "", offset=offset)
+        return Finding("outside_interchange", text, "interchange", self._number, offset=offset)
+
+    def _remark(self, code: str, message: str, offset: int) -> None:
+        """Once an interchange: a habit of the sender is in every line."""
+        self._remarks.setdefault(code, Finding(code, message, "interchange", self._number + 1, offset=offset))
+
+    def _remarked(self) -> Iterator[Finding]:
+        for code, finding in self._remarks.items():
+            if finding is not None:
+                yield finding
+                self._remarks[code] = None
 
     def _fill(self, wanted: int) -> bool:
         """Decode until ``wanted`` characters are there or the file ends; whether any are there."""

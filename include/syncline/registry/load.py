@@ -16,7 +16,7 @@ from syncline.registry.models import Registry, Source, Target
 SIZE_MAX_BYTES = 1_000_000
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class UniqueKeys(yaml.SafeLoader):
     """YAML silently keeps the last of two equal keys; a registry must not."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -70,7 +70,7 @@ def _read(path: Path) -> dict[str, Any]:
             f"The registry {path.name} is larger than {SIZE_MAX_BYTES} bytes.", next_step="Is it the right file?"
         )
     try:
-        value = yaml.load(text, Loader=_UniqueKeys)
+        value = yaml.load(text, Loader=UniqueKeys)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         problem = getattr(error, "problem", None) or "nested too deeply or not text"
         mark = getattr(error, "problem_mark", None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from syncline.edi import read_846
+from syncline.edi import read_file
 from syncline.sources.wms_api.mapping import facts_of
 from syncline.twin.crosswalk import Crosswalk, StockKey
 from syncline.twin.network import DEMO, Network
@@ -54,7 +54,7 @@ class Reader:
     def read(self, delivery: Delivery) -> list[Statement]:
         source, content = delivery.source, delivery.content
         if isinstance(content, bytes):
-            return self._statements(source, read_846(content, source=source, file=delivery.name).facts, is_file=True)
+            return self._statements(source, read_file(content, source=source, file=delivery.name).facts, is_file=True)
         return self._statements(source, facts_of(content, 0, self._sites[source]), is_file=False)
 
     def _statements(self, source: str, facts: Iterable[Fact], *, is_file: bool) -> list[Statement]:

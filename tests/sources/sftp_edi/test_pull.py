@@ -119,7 +119,7 @@ def test_unfinished_uploads_are_left_alone(
     [
         (b"", "file_empty"),
         (b"\x00\x01\x02PK", "file_binary"),
-        (b"hello, here is our stock", "isa_missing"),
+        (b"hello, here is our stock", "no_interchange"),
         (an_846(1, cut=150), "group_not_closed"),
         (an_846(1) + b" " * 6_000, "file_too_large"),
     ],

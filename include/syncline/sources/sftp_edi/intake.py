@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from syncline.edi import PROFILES, Fault, Profile, Reading, read_846, reading_of
-from syncline.errors import ConfigurationError
+from syncline.edi import Finding, Profile, Reading, reading_of
+from syncline.edi import read_file as read_edi
+from syncline.edi.partners import profile_named
 from syncline.landing import Document, FileChange, Load, LoadResult, Trouble, land
 
 if TYPE_CHECKING:
@@ -36,12 +37,7 @@ def profile_of(source: Source) -> Profile:
     Raises:
         ConfigurationError: there is none.
     """
-    name = source.file_rules.profile
-    if name not in PROFILES:
-        raise ConfigurationError(
-            f"Source {source.name} names the profile {name!r}.", next_step=f"Use one of: {', '.join(PROFILES)}."
-        )
-    return PROFILES[name]
+    return profile_named(source.file_rules.profile)
 
 
 def take(conn: psycopg.Connection, source: Source, claim: Claim, content: bytes, size: int, now: datetime) -> Taken:
@@ -75,28 +71,29 @@ def read_file(
         )
         return again, []
     reading = _read(source, name, content, size)
-    first = reading.faults[0] if reading.faults else None
+    faults = reading.faults
+    first = faults[0] if faults else None
     document = Document(
         name,
         content,
-        reading.rows(),
+        list(reading.rows()),
         status="accepted" if first is None else "quarantined" if reading.is_refused else "partial",
         fault_code=first.code if first else None,
-        fault_detail=_ascii(str(first)) if first else None,
+        fault_detail=_ascii(f"{name}, {first}") if first else None,
         fault_position=first.position if first else None,
         is_kept=True,
         size_bytes=size,
     )
-    return document, _troubles(source, name, reading)
+    return document, _troubles(source, name, reading, faults)
 
 
 def _read(source: Source, name: str, content: bytes, size: int) -> Reading:
     profile = profile_of(source)
     if len(content) < size:
         text = f"{size} bytes, at most {source.file_rules.size_max_bytes} are read; only the beginning is stored"
-        fault = Fault("file_too_large", text, "file", name)
-        return Reading(name, sha256(content).hexdigest(), reading_of(profile), faults=[fault])
-    return read_846(content, source=source.name, file=name, profile=profile)
+        too_large = Finding("file_too_large", text, "file")
+        return Reading(name, sha256(content).hexdigest(), reading_of(profile), own=[too_large])
+    return read_edi(content, source=source.name, file=name, profile=profile)
 
 
 def _accepted_before(conn: psycopg.Connection, source: str, digest: str) -> str | None:
@@ -109,15 +106,18 @@ def _accepted_before(conn: psycopg.Connection, source: str, digest: str) -> str 
     return f"{row[0]}, received {row[1].isoformat()}" if row else None
 
 
-def _troubles(source: Source, name: str, reading: Reading) -> list[Trouble]:
-    if not reading.faults:
+def _troubles(source: Source, name: str, reading: Reading, faults: list[Finding]) -> list[Trouble]:
+    if not faults:
         return []
-    count = len(reading.faults)
-    told = "; ".join(str(found) for found in reading.faults[:3]) + (f"; and {count - 3} more" if count > 3 else "")
+    count = len(faults)
+    told = "; ".join(f"{name}, {found}" for found in faults[:3]) + (f"; and {count - 3} more" if count > 3 else "")
     if reading.is_refused:
         rule, fate = "file_refused", "nothing of it was loaded"
     else:
-        rule, fate = "file_faults", f"{len(reading.facts)} facts were loaded, {count} defect(s) were kept out"
+        rule, fate = (
+            "file_faults",
+            f"{sum(len(each.facts) for each in reading.sets)} facts were loaded, {count} defect(s) were kept out",
+        )
     return [
         Trouble(
             rule,

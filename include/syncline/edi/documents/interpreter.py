@@ -1,0 +1,142 @@
+"""One set read by its table: segments in, facts and findings out."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING
+
+from syncline.edi.documents.loops import Loop
+from syncline.edi.findings import Scope, shown
+from syncline.edi.moments import minutes_since_2000
+
+if TYPE_CHECKING:
+    from syncline.edi.documents.compile import Plan
+    from syncline.edi.documents.elements import Address
+    from syncline.edi.spool import Spool
+    from syncline.edi.tokenizer import Segment
+    from syncline.edi.units import Take, TransactionSet
+
+# A plausible id: what is not in the table is part of the standard that says nothing about stock.
+SEGMENT_ID = re.compile(r"[A-Z][A-Z0-9]{1,2}")
+
+
+class Interpreter:
+    """The body of one set. ``spool`` has its facts when it has ended, if nothing is wrong with all of it."""
+
+    def __init__(self, taken: TransactionSet, plan: Plan, spool: Spool) -> None:
+        self.set, self.plan, self.spool = taken, plan, spool
+        self.root = Loop("set", taken.opener)
+        self.stack = [self.root]
+        self.levels: dict[str, Loop] = {}
+        self.ordinals: dict[str, int] = {}
+        self.totals: dict[str, Decimal] = {}
+        self.told: set[str] = set()  # defects that every unit would have
+        self.revision, self.is_cancel = 1, False
+        self.delimiters = taken.interchange.delimiters
+        self._header: Segment | None = None
+        self._first: Segment | None = None
+        self._unread: set[str] = set()
+        self.handlers: dict[str, Take] = {name: partial(take, self) for name, take in plan.segments.items()}
+
+    def other(self, segment: Segment) -> None:
+        """A segment that the table does not have."""
+        name = segment.id
+        if name in self._unread:
+            return
+        if len(self._unread) < 100:
+            self._unread.add(name)
+        if not SEGMENT_ID.fullmatch(name):
+            self.set.find("segment_unknown", f"{shown(name)} is no segment of this standard", segment)
+        elif name not in self.plan.table.also:
+            self.set.find("segment_unexpected", f"{name} is not known in a {self.set.type}", segment, scope="line")
+
+    def enter(self, name: str, segment: Segment, *, is_optional: bool = False) -> Loop | None:
+        """Begin a loop, ending those it does not stand in; None when there is no place for it."""
+        allowed, stack = self.plan.table.loops[name], self.stack
+        depth = len(stack)
+        while depth and stack[depth - 1].name not in allowed:
+            depth -= 1
+        if not depth and is_optional:
+            return None
+        if not depth:
+            text = f"a {segment.id} before the first {' or '.join(allowed)}"
+            self.set.find("segment_misplaced", text, segment)
+            return None
+        self.leave(depth)
+        above = stack[-1]
+        ordinal = self.ordinals[name] = self.ordinals.get(name, 0) + 1
+        loop = Loop(name, segment, above, {f"#{name}": str(ordinal)})
+        above.count += 1
+        if above is not self.root and name != self.plan.table.unit:
+            above.inside.append(loop)  # a unit is told when it ends, and forgotten
+        elif above.count > 1 and above is not self.root:
+            loop.values[f"again:{name}"] = str(above.count)
+        stack.append(loop)
+        return loop
+
+    def enter_level(self, name: str, segment: Segment, own: str, parent: str) -> Loop:
+        """Begin a loop that says itself which one is above it (HL)."""
+        self.leave(1)
+        above = self.levels.get(parent, self.root)
+        if parent and above is self.root:
+            text = f"{segment.id}02 {shown(parent)} is no {segment.id} before it"
+            self.set.find("level_unknown", text, segment, 2, scope="line")
+        ordinal = self.ordinals[name] = self.ordinals.get(name, 0) + 1
+        loop = self.levels[own] = Loop(name, segment, above, {f"#{name}": str(ordinal)})
+        self.stack.append(loop)
+        return loop
+
+    def leave(self, depth: int) -> None:
+        """End the loops below ``depth``; at the end of a unit its facts are made."""
+        stack = self.stack
+        while len(stack) > depth:
+            loop = stack.pop()
+            if loop.name == self.plan.table.unit:
+                self.plan.tell(self, loop)
+
+    def find(
+        self, code: str, message: str, segment: Segment, at: Address | None = None, loop: Loop | None = None
+    ) -> None:
+        """A finding that keeps out ``loop``; the set where that is the set itself; nothing when there is none."""
+        scope: Scope = "set" if loop is self.root else "line"
+        element, component = at or (None, None)
+        self.set.find(code, message, segment, element, scope, component)
+        if loop is not None:
+            loop.is_broken = True
+
+    def begin(self, segment: Segment) -> bool:
+        """The header; whether it is the first one."""
+        if self._header is not None:
+            self.set.find("header_repeated", f"a second {segment.id}", segment)
+            return False
+        self._header = segment
+        return True
+
+    def purpose(self) -> None:
+        """What the header says it is: the facts of a replacement or a cancellation are revisions."""
+        address = self.plan.table.purpose
+        code = self.root.values.get(address, "") if address else ""
+        action = self.plan.purposes.get(code) if code else "original"
+        if action in ("replace", "cancel"):
+            # Nothing counts the corrections of a document: the minute in which one was sent orders them.
+            self.revision, self.is_cancel = 2 + minutes_since_2000(*self.set.interchange.prepared), action == "cancel"
+        elif action != "original" and self._header is not None and address:
+            text = f"{address} {shown(code)} is no original, replacement or cancellation of this document"
+            self.set.find("purpose_unsupported", text, self._header, int(address[-2:]), scope="line")
+            self.root.is_broken = True
+
+    def end(self) -> None:
+        """SE or UNT came."""
+        table = self.plan.table
+        if self._header is None:
+            text = f"the set has no {table.header}" if self.set.opener else ""
+            self.set.find("header_missing", text, self.set.opener)
+        elif self._header.number != self.set.opener.number + 1:
+            text = f"{table.header} is not the first segment of the set"
+            self.set.find("header_missing", text, self._header)
+        self.leave(1)
+        self.plan.check(self)
+        if self.set.is_rejected:
+            self.spool.clear()

@@ -1,0 +1,131 @@
+"""What a file is made of: interchanges, groups and sets, each with what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from syncline.edi.delimiters import Delimiters
+from syncline.edi.findings import Finding, Scope
+from syncline.edi.tokenizer import Segment
+
+# One more finding of a unit says nothing new, and a file of defects must not fill the memory.
+FINDINGS_MAX = 1_000
+
+Take = Callable[[Segment], None]
+
+
+class Body(Protocol):
+    """Reads what stands between ST and SE."""
+
+    handlers: dict[str, Take]  # by segment id; every other segment goes to `other`
+
+    def other(self, segment: Segment) -> None: ...
+
+    def end(self) -> None:
+        """The set is complete; it may have findings."""
+
+
+class Findings(list[Finding]):
+    """A list with an end; ``left_out`` counts what did not fit."""
+
+    left_out = 0
+
+    def add(self, finding: Finding) -> None:
+        """Keep the finding, or count it."""
+        if len(self) < FINDINGS_MAX:
+            self.append(finding)
+        else:
+            self.left_out += 1
+
+
+@dataclass(slots=True)
+class Interchange:
+    """ISA..IEA or UNB..UNZ: who sent it to whom. ``opener`` is None where text stands outside of any.
+
+    ``is_test`` is None when it says neither production nor test. ``prepared``: date and time as written.
+    """
+
+    delimiters: Delimiters
+    opener: Segment | None = None
+    control: str = ""
+    sender: str = ""
+    sender_qualifier: str = ""
+    receiver: str = ""
+    receiver_qualifier: str = ""
+    prepared: tuple[str, str] = ("", "")
+    is_test: bool | None = None
+    groups: int = 0
+    sets: int = 0
+    end: int = 0  # byte of the trailer, 0 without one
+    service: list[Segment] = field(default_factory=list)  # TA1
+    findings: Findings = field(default_factory=Findings)  # its own and those of its groups
+
+
+@dataclass(slots=True)
+class Group:
+    """GS..GE or UNG..UNE; of an EDIFACT interchange without groups everything is empty."""
+
+    opener: Segment | None = None
+    code: str = ""
+    control: str = ""
+    sender: str = ""
+    receiver: str = ""
+    version: str = ""
+    sets: int = 0
+
+
+@dataclass(slots=True)
+class TransactionSet:
+    """One ST..SE or UNH..UNT; ``version`` of a message is version, release and association (``D:96A:UN:EAN008``)."""
+
+    interchange: Interchange
+    group: Group
+    control: str
+    type: str
+    version: str
+    opener: Segment
+    body: Body
+    segments: int = 0
+    end: int = 0  # byte of the trailer, 0 without one
+    findings: Findings = field(default_factory=Findings)
+
+    @property
+    def is_test(self) -> bool:
+        """Marked as a test, or as something that is neither test nor production."""
+        return self.interchange.is_test is not False
+
+    @property
+    def is_rejected(self) -> bool:
+        """A defect touches all of it."""
+        return any(found.severity == "error" and found.scope != "line" for found in self.findings)
+
+    def find(
+        self,
+        code: str,
+        message: str,
+        segment: Segment,
+        element: int | None = None,
+        scope: Scope = "set",
+        component: int | None = None,
+    ) -> None:
+        """Add a finding at ``segment`` of this set."""
+        self.findings.add(
+            Finding(
+                code, message, scope, segment.number, segment.id[:10], element, component, segment.offset,
+                segment.number - self.opener.number + 1, self.interchange.control, self.group.control, self.control,
+            )
+        )  # fmt: skip
+
+
+class Collected:
+    """A body that keeps its segments."""
+
+    def __init__(self, taken: TransactionSet | None = None) -> None:
+        self.handlers: dict[str, Take] = {}
+        self.segments: list[Segment] = []
+        self.other = self.segments.append
+
+    def end(self) -> None:
+        """Nothing is left to do."""
