@@ -60,7 +60,7 @@ def reads_of(name: str, table: SegmentTable, syntax: Syntax, profile: Profile, u
         reads.append(_qualified(name, address(table.by), address(table.value), get, used))
     if table.moment:
         reads.append(_moment(name, table, get, profile, used))
-    wanted = frozenset((*profile.item_qualifiers, *PARTS_OF_ITEM))
+    wanted = {qualifier: f"ITEM*{qualifier}" for qualifier in (*profile.item_qualifiers, *PARTS_OF_ITEM)}
     if table.ids_from is not None:
         reads.append(_ids_from(table.ids_from, wanted))
     if table.ids or table.upc is not None:
@@ -109,10 +109,11 @@ def _misfit(
 
 def _qualified(name: str, by: Address, value_at: Address, get: Get, used: frozenset[str]) -> Read:
     form = FORMS["text"]
+    keys = _keys_of(name, used)
 
     def read(state: Interpreter, loop: Loop, segment: Segment) -> None:
-        key = f"{name}*{get(state, segment, by)}"
-        if key not in used:
+        key = keys.get(get(state, segment, by))
+        if key is None:
             return
         value = get(state, segment, value_at)
         if not value:
@@ -132,11 +133,14 @@ def _moment(name: str, table: SegmentTable, get: Get, profile: Profile, used: fr
     places = [address(text) for text in table.moment]
     is_required = table.moment[0].endswith("!")
     plain_key = name_of(name, places[0])
+    keys = _keys_of(name, used)
+    if by is None:
+        keys = {"": plain_key} if plain_key in used else {}
     form = address(table.format) if table.format is not None else None
 
     def read(state: Interpreter, loop: Loop, segment: Segment) -> None:
-        key = plain_key if by is None else f"{name}*{get(state, segment, by)}"
-        if key not in used:
+        key = keys.get("" if by is None else get(state, segment, by))
+        if key is None:
             return
         day, *rest = [get(state, segment, at) for at in places]
         broken = loop if is_required or loop is not state.root else None
@@ -168,41 +172,46 @@ def _moment(name: str, table: SegmentTable, get: Get, profile: Profile, used: fr
     return read
 
 
-def _ids_from(first: int, wanted: frozenset[str]) -> Read:
+def _keys_of(name: str, used: frozenset[str]) -> dict[str, str]:
+    """Qualifier -> the key of its value, of those that anybody uses."""
+    return {key.partition("*")[2]: key for key in used if key.startswith(f"{name}*")}
+
+
+def _ids_from(first: int, wanted: dict[str, str]) -> Read:
     form = FORMS["text"]
+    known = form.known
 
     def read(state: Interpreter, loop: Loop, segment: Segment) -> None:
         elements, values = segment[0], loop.values
         for at in range(first, len(elements) - 1, 2):
-            qualifier = elements[at].strip()
-            value = elements[at + 1].strip()
-            if value and qualifier in wanted:
-                _identify(state, loop, segment, (at + 1, None), qualifier, value, values, form)
+            key = wanted.get(elements[at].strip())
+            if key is not None and (value := elements[at + 1].strip()):
+                if value in known or form.fits(value):
+                    values.setdefault(key, value)
+                else:
+                    _misfit(state, loop, segment, (at + 1, None), key, value, form, is_required=True)
 
     return read
 
 
-def _ids(table: SegmentTable, get: Get, wanted: frozenset[str]) -> Read:
-    form = FORMS["text"]
+def _ids(table: SegmentTable, get: Get, wanted: dict[str, str]) -> Read:
     pairs = [(address(qualifier), address(value)) for qualifier, value in table.ids]
     upc = address(table.upc) if table.upc is not None else None
 
     def read(state: Interpreter, loop: Loop, segment: Segment) -> None:
         for by, at in pairs:
-            qualifier, value = get(state, segment, by), get(state, segment, at)
-            if value and qualifier in wanted:
-                _identify(state, loop, segment, at, qualifier, value, loop.values, form)
+            key = wanted.get(get(state, segment, by))
+            if key is not None and (value := get(state, segment, at)):
+                _identify(state, loop, segment, at, key, value)
         if upc is not None and (value := get(state, segment, upc)):
-            _identify(state, loop, segment, upc, "UP", value, loop.values, form)
+            _identify(state, loop, segment, upc, "ITEM*UP", value)
 
     return read
 
 
-def _identify(
-    state: Interpreter, loop: Loop, segment: Segment, at: Address, qualifier: str, value: str, values: dict[str, str],
-    form: Form,
-) -> None:  # fmt: skip
-    if value in form.known or form.fits(value):
-        values.setdefault(f"ITEM*{qualifier}", value)
+def _identify(state: Interpreter, loop: Loop, segment: Segment, at: Address, key: str, value: str) -> None:
+    form = FORMS["text"]
+    if form.fits(value):
+        loop.values.setdefault(key, value)
     else:
-        state.find("element_form", f"the id by {qualifier} is {shown(value)}, not {form.name}", segment, at, loop)
+        _misfit(state, loop, segment, at, key, value, form, is_required=True)

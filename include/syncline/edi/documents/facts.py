@@ -11,7 +11,7 @@ from syncline.edi.findings import shown
 from syncline.edi.moments import localised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from syncline.edi.documents.elements import Address
     from syncline.edi.documents.interpreter import Interpreter
@@ -24,6 +24,7 @@ ENTITIES = ("N1", "NAD", "LOC")
 SPREAD_LOCATION, SPREAD_QUANTITY, SPREAD_UNIT = "SPREAD*location", "SPREAD*quantity", "SPREAD*unit"
 Values = dict[str, str]
 Row = tuple[object, ...]
+Place = tuple[str, str, str]
 _MISSING = object()
 
 
@@ -38,11 +39,21 @@ class Part:
 
     def of(self, loop: Loop, values: Values) -> str:
         """Its text; empty when nothing is said."""
+        said = loop.values if self.is_own else values
         for name in self.names:
-            value = (loop.values if self.is_own else values).get(name)
-            if value:
-                return value
+            if name in said:
+                return said[name]
         return ""
+
+
+class Rule:
+    """One table of facts with what the profile says over it."""
+
+    def __init__(self, table: FactTable, codes: dict[str, Code]) -> None:
+        self.table, self.codes = table, codes
+        self.quantity, self.by, self.location = table.quantity, table.by, table.location
+        self.is_conditional = bool(table.given or table.only or table.unless)
+        self.is_balance_by_code = table.kind == "balance" and table.by is not None
 
 
 class Teller:
@@ -56,13 +67,14 @@ class Teller:
         # The header's own date stays the last resort.
         self._recorded = (*qualifiers, *table.recorded[-1:]) if qualifiers else table.recorded
         self._items = tuple(f"ITEM*{qualifier}" for qualifier in profile.item_qualifiers)
+        self._places = frozenset((*self._items, *self._location, *self._recorded))
         self._line = [Part(text) for text in table.line]
         self._event = [Part(text) for text in profile.events.get(table.name, table.event)]
         overrides = profile.codes.get(table.name, {})
-        self._codes = {name: {**codes, **overrides.get(name, {})} for name, codes in table.codes.items()}
-        self._rules: dict[str, list[FactTable]] = {}
-        for rule in table.facts:
-            self._rules.setdefault(rule.per, []).append(rule)
+        codes = {name: {**codes, **overrides.get(name, {})} for name, codes in table.codes.items()}
+        self._rules: dict[str, list[Rule]] = {}
+        for each in table.facts:
+            self._rules.setdefault(each.per, []).append(Rule(each, codes[each.codes] if each.codes else {}))
         self.used = self._used()
 
     def _used(self) -> frozenset[str]:
@@ -76,22 +88,38 @@ class Teller:
 
     def tell(self, state: Interpreter, unit: Loop) -> None:
         """Add the facts of ``unit`` and of the loops in it."""
-        if unit.is_broken or state.root.is_broken or not self._rules:
+        rules_of = self._rules
+        if unit.is_broken or state.root.is_broken or not rules_of:
             return
+        loops = [loop for loop in unit.walk() if loop.name in rules_of] if unit.inside else [unit]
+        if not loops or (loops[0] is unit and unit.name not in rules_of):
+            if not unit.inside:
+                state.find("quantity_missing", "the item has no quantity", unit.segment, None, unit)
+            return
+        if self._has_spread(loops):
+            loops = self._one_of_both(state, unit, loops)
         told: set[str] = set()  # a defect of the unit is told once, not for each of its quantities
         found: list[tuple[Loop, Row]] = []
         values = unit.all_values()
-        loops = [loop for loop in unit.walk() if loop.name in self._rules]
-        if not loops and not unit.inside:
-            state.find("quantity_missing", "the item has no quantity", unit.segment, None, unit)
-            return
-        if any(loop.name == "spread" for loop in loops) and len({loop.name for loop in loops}) > 1:
-            loops = self._one_of_both(state, unit, loops)
+        of_unit: Place | None = None
         for loop in loops:
             of_loop = values if loop is unit else {**values, **loop.values} if loop.above is unit else loop.all_values()
-            for rule in self._rules[loop.name]:
-                found += [(loop, row) for row in self._facts(state, rule, loop, of_loop, told)]
+            place = of_unit
+            if place is None or loop.above is not unit or not self._places.isdisjoint(loop.values):
+                place = self._place(state, loop, of_loop, told)
+                if loop is unit or self._places.isdisjoint(loop.values):
+                    of_unit = place
+            for rule in rules_of[loop.name]:
+                self._facts(state, rule, loop, of_loop, place, told, found)
         self._add(state, found)
+
+    def _has_spread(self, loops: list[Loop]) -> bool:
+        return "spread" in self._rules and len({loop.name for loop in loops}) > 1
+
+    def _place(self, state: Interpreter, loop: Loop, values: Values, told: set[str]) -> Place:
+        """Item, location and moment; each is empty where nothing says it."""
+        location = _first(self._location, values) or self._profile.location or ""
+        return _first(self._items, values), location, self._moment(state, loop, values, told)
 
     def _one_of_both(self, state: Interpreter, unit: Loop, loops: list[Loop]) -> list[Loop]:
         """Quantities by location beside a total: which is part of which is for the profile to say."""
@@ -117,69 +145,84 @@ class Teller:
                 text = f"{segment.id}{element:02d} is {shown(value)}, not {FORMS[form].name}"
                 state.find(code, text, segment, (element, None), loop)
 
-    def _facts(self, state: Interpreter, rule: FactTable, loop: Loop, values: Values, told: set[str]) -> Iterable[Row]:
+    def _facts(
+        self, state: Interpreter, rule: Rule, loop: Loop, values: Values, place: Place, told: set[str],
+        found: list[tuple[Loop, Row]],
+    ) -> None:  # fmt: skip
         quantity = values.get(rule.quantity)
-        if not quantity or not _is_told(rule, loop, values):
-            return []
+        if not quantity or (rule.is_conditional and not _is_told(rule.table, loop, values)):
+            return
         measures = self._measures(state, rule, loop, values, quantity)
         if not measures:
-            return []
-        item = self._first(self._items, values)
-        location = self._first(rule.location or self._location, values) or self._profile.location or ""
-        uom = self._first(self._table.uom, values) or self._profile.default_uom or ""
-        recorded = self._moment(state, loop, values, told)
+            return
+        item, location, recorded = place
+        if rule.location is not None:
+            location = _first(rule.location, values)
+        uom = _first(self._table.uom, values) or self._profile.default_uom or ""
         if not (item and location and recorded and uom):
-            for value, code, message in (
-                (item, "item_missing", "no id by a qualifier that the profile knows"),
-                (location, "location_missing", f"nothing of {', '.join(self._location)} names the location"),
-                (recorded, "moment_missing", f"nothing of {', '.join(self._recorded)} says when"),
-            ):
-                if not value:
-                    self._miss(state, loop, code, message, told)
-            if not uom:
-                state.find("uom_missing", "nothing names the unit of the quantity", loop.segment)
-            return []
-        line_key = "/".join([text for part in self._line if (text := part.of(loop, values)) or not part.is_optional])
-        if rule.part:
-            line_key = f"{line_key}/{rule.part}"
-        event = [(part.of(loop, values), part.is_optional) for part in self._event]
-        is_event = bool(event) and rule.kind == "movement" and all(text or is_optional for text, is_optional in event)
-        event_key = "/".join(text for text, _ in event if text) if is_event else f"{self._source}/{line_key}"
-        if is_event and rule.part:
-            event_key = f"{event_key}/{rule.part}"
-        uom, segment, taken = self._profile.units.get(uom, uom), loop.segment, state.set
-        position = f"segment {segment.number} {segment.id} at byte {segment.offset}"
-        lot = self._first(self._table.lot, values) or None
-        correlation = values.get(self._table.correlation or "")
-        return [
-            (
-                rule.kind, item, location, measure, uom, units, recorded, line_key, event_key, position, self._reading,
-                lot, state.revision, state.is_cancel, None, taken.is_test, correlation, None, None, None, None,
-            )
-            for measure, units in measures
-        ]  # fmt: skip
+            self._missing(state, loop, (item, location, recorded, uom), told)
+            return
+        line_key, event_key = self._keys(rule, loop, values)
+        segment, taken = loop.segment, state.set
+        position = f"segment {segment[1]} {segment[0][0].strip()} at byte {segment[2]}"
+        units, table = self._profile.units, self._table
+        for measure, signed in measures:
+            row = (
+                rule.table.kind, item, location, measure, units.get(uom, uom), signed, recorded, line_key, event_key,
+                position, self._reading, _first(table.lot, values) or None, state.revision, state.is_cancel, None,
+                taken.is_test, values.get(table.correlation or ""), None, None, None, None,
+            )  # fmt: skip
+            found.append((loop, row))
+
+    def _missing(self, state: Interpreter, loop: Loop, said: tuple[str, str, str, str], told: set[str]) -> None:
+        item, location, recorded, uom = said
+        for value, code, message in (
+            (item, "item_missing", "no id by a qualifier that the profile knows"),
+            (location, "location_missing", f"nothing of {', '.join(self._location)} names the location"),
+            (recorded, "moment_missing", f"nothing of {', '.join(self._recorded)} says when"),
+        ):
+            if not value:
+                _miss(state, loop, code, message, told)
+        if not uom:
+            state.find("uom_missing", "nothing names the unit of the quantity", loop.segment)
+
+    def _keys(self, rule: Rule, loop: Loop, values: Values) -> tuple[str, str]:
+        """Line key and event key. A statement is no event: its own line tells it from others."""
+        parts = [part.of(loop, values) for part in self._line]
+        if "" in parts:
+            parts = [text for part, text in zip(self._line, parts, strict=True) if text or not part.is_optional]
+        line_key = "/".join(parts)
+        suffix = f"/{rule.table.part}" if rule.table.part else ""
+        if rule.table.kind == "movement" and self._event:
+            event = [part.of(loop, values) for part in self._event]
+            if all(text or part.is_optional for part, text in zip(self._event, event, strict=True)):
+                return line_key + suffix, "/".join(filter(None, event)) + suffix
+        return line_key + suffix, f"{self._source}/{line_key}{suffix}"
 
     def _measures(
-        self, state: Interpreter, rule: FactTable, loop: Loop, values: Values, quantity: str
+        self, state: Interpreter, rule: Rule, loop: Loop, values: Values, quantity: str
     ) -> Sequence[tuple[str, str]]:
         """(measure, quantity) pairs; a code that nothing knows is left as it is, for a crosswalk or a profile."""
-        if rule.measure_of_loop is not None:
-            return [(self._profile.spread_measure or "SDQ", quantity)]
         if rule.by is None:
-            return self._moves(state, loop, rule.measures, quantity)
+            if rule.table.measure_of_loop is not None:
+                return [(self._profile.spread_measure or "SDQ", quantity)]
+            return self._moves(state, loop, rule.table.measures, quantity)
         code = values.get(rule.by, "")
         if not code:
             return []
-        found: Code | object = self._codes[rule.codes or ""].get(code, _MISSING)
+        found: Code | object = rule.codes.get(code, _MISSING)
         if isinstance(found, str):
             return [(found, quantity)]
         if isinstance(found, dict):
             return self._moves(state, loop, found, quantity)
-        if found is None:
-            state.find("measure_is_no_stock", f"{rule.by} {shown(code)} is no stock: no fact", loop.segment)
-            return []
-        state.find("measure_unmapped", f"{rule.by} {shown(code)} is unknown: it waits unmapped", loop.segment)
-        return [(f"{self._table.set}:{code}", quantity)]
+        is_known, text = found is None, f"{rule.by} {shown(code)}"
+        if f"code {code}" not in state.told:
+            state.told.add(f"code {code}")
+            if is_known:
+                state.find("measure_is_no_stock", f"{text} is no stock: no fact", loop.segment)
+            else:
+                state.find("measure_unmapped", f"{text} is unknown: it waits unmapped", loop.segment)
+        return [] if is_known else [(f"{self._table.set}:{code}", quantity)]
 
     def _moves(
         self, state: Interpreter, loop: Loop, measures: Mapping[Measure, int], quantity: str
@@ -218,38 +261,35 @@ class Teller:
         try:
             return localised(chosen, zone)
         except ValueError as error:
-            self._miss(state, loop, "no_such_moment", str(error), told)
+            _miss(state, loop, "no_such_moment", str(error), told)
             return ""
-
-    @staticmethod
-    def _first(names: Sequence[str], values: Values) -> str:
-        for name in names:
-            value = values.get(name)
-            if value:
-                return "" if value == AMBIGUOUS else value
-        return ""
-
-    @staticmethod
-    def _miss(state: Interpreter, loop: Loop, code: str, message: str, told: set[str]) -> None:
-        """Told once for a unit; once for the set where every unit would miss the same."""
-        told = told if code == "item_missing" else state.told
-        if code not in told:
-            told.add(code)
-            state.find(code, message, loop.segment)
 
     def _add(self, state: Interpreter, found: list[tuple[Loop, Row]]) -> None:
         """Totals beside their parts occur under one code: which is which cannot be known, so neither is stock."""
-        if len(found) > 1:
+        if len(found) > 1 and len({(row[7], row[2], row[3]) for _, row in found}) < len(found):
             times = Counter((row[7], row[2], row[3]) for _, row in found)
-            if len(times) < len(found):
-                for loop, row in found:
-                    if times[row[7], row[2], row[3]] > 1:
-                        text = f"{shown(str(row[3]))} is said more than once for the item"
-                        state.find("quantity_repeated", text, loop.segment, (1, None))
-                found = [(loop, row) for loop, row in found if times[row[7], row[2], row[3]] == 1]
-        add = state.spool.add
-        for _, row in found:
-            add(row)
+            for loop, row in found:
+                if times[row[7], row[2], row[3]] > 1:
+                    text = f"{shown(str(row[3]))} is said more than once for the item"
+                    state.find("quantity_repeated", text, loop.segment, (1, None))
+            found = [(loop, row) for loop, row in found if times[row[7], row[2], row[3]] == 1]
+        state.spool.add_all([row for _, row in found])
+
+
+def _first(names: Sequence[str], values: Values) -> str:
+    for name in names:
+        if name in values:
+            value = values[name]
+            return "" if value == AMBIGUOUS else value
+    return ""
+
+
+def _miss(state: Interpreter, loop: Loop, code: str, message: str, told: set[str]) -> None:
+    """Told once for a unit; once for the set where every unit would miss the same."""
+    told = told if code == "item_missing" else state.told
+    if code not in told:
+        told.add(code)
+        state.find(code, message, loop.segment)
 
 
 def _is_told(rule: FactTable, loop: Loop, values: Values) -> bool:

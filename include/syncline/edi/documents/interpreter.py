@@ -64,10 +64,11 @@ class Interpreter:
             text = f"a {segment.id} before the first {' or '.join(allowed)}"
             self.set.find("segment_misplaced", text, segment)
             return None
-        self.leave(depth)
+        if depth < len(stack):
+            self.leave(depth)
         above = stack[-1]
         ordinal = self.ordinals[name] = self.ordinals.get(name, 0) + 1
-        loop = Loop(name, segment, above, {f"#{name}": str(ordinal)})
+        loop = Loop(name, segment, above, {"#" + name: str(ordinal)})
         above.count += 1
         if above is not self.root and name != self.plan.table.unit:
             above.inside.append(loop)  # a unit is told when it ends, and forgotten
@@ -95,6 +96,7 @@ class Interpreter:
             loop = stack.pop()
             if loop.name == self.plan.table.unit:
                 self.plan.tell(self, loop)
+                loop.inside = []  # they point at each other, and a large set has a million of them
 
     def find(
         self, code: str, message: str, segment: Segment, at: Address | None = None, loop: Loop | None = None

@@ -32,4 +32,7 @@ class Loop:
         if not self.is_broken:
             yield self
             for loop in self.inside:
-                yield from loop.walk()
+                if loop.inside:
+                    yield from loop.walk()
+                elif not loop.is_broken:
+                    yield loop
