@@ -15,8 +15,8 @@ from syncline.twin.edi.facts import Fact, expected
 from syncline.twin.edi.generate import DAYS, START, generate
 from syncline.twin.edi.habits import Chances, Habits, Label, Path, Verdict
 from syncline.twin.edi.layout import lay_out
-from syncline.twin.edi.model import KINDS, X12_KINDS, is_edifact
-from syncline.twin.edi.style import Style
+from syncline.twin.edi.model import KINDS, X12_KINDS, Document, is_edifact
+from syncline.twin.edi.style import Segment, Style
 
 SENDER, RECEIVER = "ACMELOGISTICS", "SYNCLINE"
 SERVICE = "TA1"  # stands outside of any set
@@ -102,7 +102,7 @@ class _Builder:
         self._numbers = _origin(seed, number - 1, habits) if is_reused else number
         self._sent = START + timedelta(days=DAYS + 1, minutes=number)  # after all that it tells
         self._may_be_wide = not habits.latin1_name
-        self._sets: list[tuple[Path, Any, dict[str, Any]]] = []
+        self._sets: list[tuple[Path, Document, dict[str, Any]]] = []
 
     def file(self, name: str) -> BuiltFile:
         rng = self._well.stream("structure", ())
@@ -154,7 +154,7 @@ class _Builder:
             return [SERVICE]
         return [first, rng.choice(could)] if rng.random() < 0.3 else [first]
 
-    def _service(self, path: Path, about: dict[str, Any]) -> Iterator[Any]:
+    def _service(self, path: Path, about: dict[str, Any]) -> Iterator[Segment]:
         document = generate(self._well.stream("document", path), SERVICE)
         self._sets.append((path, document, {**about, "type": SERVICE, "group": "", "control": ""}))
         yield from body(document, Style()).segments
