@@ -192,7 +192,7 @@ class Reading:
     @property
     def verdict(self) -> FileVerdict:
         """``partial``: a set is refused, or the envelope lies about the others."""
-        if not self.sets_accepted:
+        if not self.sets_accepted and not self._only_serves:
             return "rejected"
         is_whole = not self.own and not any(
             found.severity == "error" for each in self.interchanges for found in each.findings
@@ -200,10 +200,15 @@ class Reading:
         return "accepted" if is_whole and not self.sets_quarantined else "partial"
 
     @property
+    def _only_serves(self) -> bool:
+        """No set, but interchange acknowledgments (TA1)."""
+        return not self.sets and not self.own and any(each.service for each in self.interchanges)
+
+    @property
     def is_refused(self) -> bool:
         """Nothing of the file could be used: it is quarantined whole."""
         if not self.sets_accepted:
-            return True
+            return not self._only_serves
         is_kept_out = any(found.severity == "error" and found.scope == "line" for found in self.findings)
         return is_kept_out and not any(len(each.facts) for each in self.sets)
 
@@ -233,7 +238,7 @@ def read_file(data: bytes | BinaryIO, *, source: str, file: str, profile: Profil
             reading.sets.append(item)
         else:
             reading.interchanges.append(item)
-    if not reading.sets:
+    if not reading.sets and not any(each.service for each in reading.interchanges):
         reading.own.append(_nothing_finding(reading, size))
     return reading
 

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from syncline.edi.envelope import TransactionSet, transaction_sets
-from syncline.edi.reading import read_846
+from syncline.edi.reading import read_file
 from syncline.errors import ConfigurationError
 from syncline.twin.edi import KINDS, BuiltFile, Habits, Label, build, build_files, expected, generate
 from syncline.twin.edi.files import verdict
@@ -111,7 +111,7 @@ def test_an_846_is_read_as_it_was_meant() -> None:
         wanted = [fact for each in built.sets for fact in each.facts]
         if {fact.purpose for fact in wanted} != {"original"}:
             continue
-        facts = read_846(built.content, source="p", file=built.name).facts
+        facts = read_file(built.content, source="p", file=built.name).facts
         assert sorted(
             (f.item_ref, f.location_ref, MEASURES[f.status_ref], f.quantity, f.uom, f.lot or "", f.recorded)
             for f in facts

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from syncline.edi.envelope import TransactionSet, transaction_sets
-from syncline.edi.reading import read_846
+from syncline.edi.reading import read_file
 from syncline.twin.edi.large import write_846, write_invrpt
 
 ITEMS = 2_500
@@ -18,7 +18,7 @@ def test_an_846_of_any_size() -> None:
     stream = io.BytesIO()
     assert write_846(stream, ITEMS) == len(stream.getvalue())
     assert stream.getvalue().count(b"~") == 7 * ITEMS + 10
-    reading = read_846(stream.getvalue(), source="p", file="large")
+    reading = read_file(stream.getvalue(), source="p", file="large")
     assert (reading.faults, len(reading.facts)) == ([], 2 * ITEMS)
     assert sum(int(fact.quantity) for fact in reading.facts if fact.status_ref == "17") == sum(
         number % 1000 for number in range(1, ITEMS + 1)

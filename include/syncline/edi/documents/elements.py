@@ -152,24 +152,26 @@ def _moment(name: str, table: SegmentTable, get: Get, profile: Profile, used: fr
             if form is not None:
                 moment = recorded_in(day, get(state, segment, form))
             else:
-                time, zone = (*rest, "", "")[:2]
-                if zone in profile.local_zones:
-                    offset = ""
-                elif zone in ZONES:
-                    offset = ZONES[zone]
-                else:
-                    text = f"{key}: zone {shown(zone)} is none with one offset"
-                    state.find("zone_unknown", text, segment, places[2], broken)
-                    loop.values.setdefault(key, AMBIGUOUS)  # the next best would be a guess
-                    return
-                moment = recorded(day, time, offset)
+                moment = recorded(day, rest[0] if rest else "", _offset(rest[1] if len(rest) > 1 else "", profile))
         except ValueError as error:
-            state.find("no_such_moment", f"{key}: {error}", segment, places[0], broken)
-            loop.values.setdefault(key, AMBIGUOUS)
-        else:
-            loop.values.setdefault(key, moment)
+            code = "zone_unknown" if isinstance(error, UnknownZone) else "no_such_moment"
+            state.find(code, f"{key}: {error}", segment, places[0], broken)
+            moment = AMBIGUOUS  # the next best would be a guess
+        loop.values.setdefault(key, moment)
 
     return read
+
+
+class UnknownZone(ValueError):
+    """A zone code that means no offset, or several."""
+
+
+def _offset(zone: str, profile: Profile) -> str:
+    if zone in profile.local_zones:
+        return ""
+    if zone not in ZONES:
+        raise UnknownZone(f"zone {shown(zone)} is none with one offset")
+    return ZONES[zone]
 
 
 def _keys_of(name: str, used: frozenset[str]) -> dict[str, str]:

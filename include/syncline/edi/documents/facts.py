@@ -162,6 +162,9 @@ class Teller:
         if not (item and location and recorded and uom):
             self._missing(state, loop, (item, location, recorded, uom), told)
             return
+        lot = next((values[name] for name in self._table.lot if name in values), None)
+        if lot == AMBIGUOUS:
+            return  # told where it was read
         line_key, event_key = self._keys(rule, loop, values)
         segment, taken = loop.segment, state.set
         position = f"segment {segment[1]} {segment[0][0].strip()} at byte {segment[2]}"
@@ -169,7 +172,7 @@ class Teller:
         for measure, signed in measures:
             row = (
                 rule.table.kind, item, location, measure, units.get(uom, uom), signed, recorded, line_key, event_key,
-                position, self._reading, _first(table.lot, values) or None, state.revision, state.is_cancel, None,
+                position, self._reading, lot, state.revision, state.is_cancel, None,
                 taken.is_test, values.get(table.correlation or ""), None, None, None, None,
             )  # fmt: skip
             found.append((loop, row))
@@ -238,7 +241,7 @@ class Teller:
                 text = f"the quantity {quantity} is negative where its code takes it the other way"
                 state.find("sign_contradicts", text, loop.segment, None, loop)
                 return []
-            if direction < 0 and not is_negative and self._table.codes and self._is_signed():
+            if direction < 0 and not is_negative and "on_hand" in measures and self._is_signed():
                 text = f"the quantity {quantity} is positive where its code takes stock away"
                 state.find("sign_contradicts", text, loop.segment, None, loop)
                 return []
