@@ -12,8 +12,8 @@ from typing import BinaryIO
 from syncline.edi.delimiters import Delimiters
 from syncline.edi.findings import Finding, Scope, shown
 from syncline.edi.frames import FRAMES, Frame
-from syncline.edi.tokenizer import Segment, runs
-from syncline.edi.units import Body, Collected, Group, Interchange, Take, TransactionSet
+from syncline.edi.tokenizer import Run, Segment, runs
+from syncline.edi.units import Body, Collected, Group, Interchange, Take, TransactionSet, Units
 
 CONTROL_CHARS_MAX = 20
 PARTY_CHARS_MAX = 40
@@ -40,8 +40,8 @@ def transaction_sets(data: bytes | BinaryIO, open_body: OpenBody = Collected) ->
     """
     envelope = Envelope(open_body)
     for item in runs(data):
-        if isinstance(item, map):
-            envelope.take_all(item)
+        if isinstance(item, Run):
+            envelope.take_run(item)
         elif isinstance(item, Segment):
             envelope.take_all((item,))
         elif isinstance(item, Finding):
@@ -62,6 +62,8 @@ class Envelope:
         self._sets = 0
         self._last: Segment | None = None
         self._is_closed = False
+        self._units: Units | None = None
+        self._opener = ""
         self._frames = FRAMES["x12"]
         self._begin(Interchange(Delimiters("x12", "", "", "")))
 
@@ -80,6 +82,21 @@ class Envelope:
             else:
                 self._other(segment)
         self._last = segment
+
+    def take_run(self, run: Run) -> None:
+        """Many segments in their order: loops of the open set are read whole, where its reader can."""
+        at, end, elements = 0, len(run), run.elements
+        while at < end:
+            name = elements[at][0]
+            if name == self._opener and self._units is not None:
+                after = self._units.take(run, at)
+                self._opener = self._units.opener
+                if after > at:
+                    at = after
+                    continue
+            (self._handlers.get(name) or self._other)(run.segment(at))
+            at += 1
+        self._last = run.segment(end - 1)
 
     def remark(self, finding: Finding) -> None:
         """What the tokenizer found; text that could not be read may have been a line of the open set."""
@@ -128,6 +145,7 @@ class Envelope:
     def _outside(self) -> None:
         """No set is open."""
         self._set, self._handlers, self._other_of_set = None, self._service, self._stray
+        self._units, self._opener = None, ""
 
     def _other(self, segment: Segment) -> None:
         take = self._handlers.get(segment.id)  # a blank stands behind the id
@@ -217,6 +235,8 @@ class Envelope:
         opened.body = self._open_body(opened)
         self._set, self._handlers = opened, {**opened.body.handlers, **self._service}
         self._other_of_set = opened.body.other
+        self._units = opened.body.units
+        self._opener = self._units.opener if self._units is not None else ""
 
     def _named(self, st: Segment, group: Group) -> tuple[str, str]:
         """Type and version of a set."""

@@ -16,7 +16,7 @@ from syncline.edi.envelope import transaction_sets
 from syncline.edi.findings import Finding, shown
 from syncline.edi.profiles import STANDARD, Profile, signature
 from syncline.edi.spool import Spool
-from syncline.edi.units import Body, Collected, Interchange, TransactionSet
+from syncline.edi.units import Body, Collected, Interchange, Take, TransactionSet, Units
 from syncline.landing import Fact, fault
 
 READING = "edi/3"  # raise it with every change of what the code reads from the same bytes; tables have their digest
@@ -64,7 +64,8 @@ class _Skipped:
     """Body of a set that nothing reads."""
 
     def __init__(self) -> None:
-        self.handlers = {}  # type: ignore[var-annotated]
+        self.handlers: dict[str, Take] = {}
+        self.units: Units | None = None
 
     def other(self, segment: object) -> None:
         """Not looked at."""

@@ -12,9 +12,8 @@ import io
 import re
 from collections.abc import Generator, Iterator
 from functools import partial
-from itertools import accumulate, count, islice, repeat
-from operator import sub
-from typing import BinaryIO, NamedTuple, TypeAlias
+from itertools import accumulate, count, repeat
+from typing import BinaryIO, NamedTuple
 
 from syncline.edi.delimiters import AGAIN, BREAKS, GLUED, ISA, START, Delimiters, of_isa, of_una
 from syncline.edi.findings import Finding, shown
@@ -51,10 +50,34 @@ class Segment(NamedTuple):
         return self.elements[element].strip() if element < len(self.elements) else ""
 
 
-Run: TypeAlias = "map[Segment]"
-
 _segment = partial(tuple.__new__, Segment)
-_one_more = (1).__add__
+
+
+class Run:
+    """Plain segments behind each other: their elements, and their places on demand. ``number`` is of the first."""
+
+    __slots__ = ("_before", "_contents", "_offset", "_pieces", "elements", "number")
+
+    def __init__(self, pieces: list[str], contents: list[str], element: str, number: int, offset: int) -> None:
+        self._pieces, self._contents, self._offset = pieces, contents, offset
+        self._before = list(accumulate(map(len, pieces), initial=0))
+        self.elements = list(map(str.split, contents, repeat(element)))
+        self.number = number
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+    def __iter__(self) -> Iterator[Segment]:
+        offsets = map(self.offset, range(len(self.elements)))
+        return map(_segment, zip(self.elements, count(self.number), offsets, strict=False))
+
+    def offset(self, at: int) -> int:
+        """First byte of a segment: behind the others, their terminators, and the blanks before it."""
+        return self._offset + self._before[at] + at + len(self._pieces[at]) - len(self._contents[at])
+
+    def segment(self, at: int) -> Segment:
+        """One of them."""
+        return Segment(self.elements[at], self.number + at, self.offset(at))
 
 
 def segments(data: bytes | BinaryIO) -> Iterator[Segment | Delimiters | Finding]:
@@ -64,7 +87,7 @@ def segments(data: bytes | BinaryIO) -> Iterator[Segment | Delimiters | Finding]
         data: the file; a stream must be seekable: it is read twice, first to know its encoding.
     """
     for item in runs(data):
-        if isinstance(item, map):
+        if isinstance(item, Run):
             yield from item
         else:
             yield item
@@ -142,13 +165,10 @@ class _Tokenizer:
             return None
         if terminator not in BREAKS and any(each in terminator.join(contents) for each in BREAKS):
             return None
-        ends = islice(accumulate(map(_one_more, map(len, pieces)), initial=self._offset), 1, None)
-        offsets = map(sub, ends, map(_one_more, map(len, contents)))
-        numbers = count(self._number + 1)
+        run = Run(pieces, contents, delimiters.element, self._number + 1, self._offset)
         self._number += len(pieces)
         self._use(len(text) - len(rest))
-        elements = map(str.split, contents, repeat(delimiters.element))
-        return map(_segment, zip(elements, numbers, offsets, strict=False))
+        return run
 
     def _careful(self, delimiters: Delimiters, *, is_first: bool) -> Generator[Segment | Finding, None, bool]:
         """Some segments, each looked at; True when the interchange ends in them."""

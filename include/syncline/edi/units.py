@@ -8,7 +8,7 @@ from typing import Protocol
 
 from syncline.edi.delimiters import Delimiters
 from syncline.edi.findings import Finding, Scope
-from syncline.edi.tokenizer import Segment
+from syncline.edi.tokenizer import Run, Segment
 
 # One more finding of a unit says nothing new, and a file of defects must not fill the memory.
 FINDINGS_MAX = 1_000
@@ -16,10 +16,23 @@ FINDINGS_MAX = 1_000
 Take = Callable[[Segment], None]
 
 
+class Units(Protocol):
+    """Reads whole loops of many segments at once, where it can."""
+
+    opener: str  # id of the segment they begin with; empty: never
+
+    def take(self, run: Run, at: int) -> int:
+        """Read loops from ``at`` on; where the first one begins that was not read."""
+
+
 class Body(Protocol):
     """Reads what stands between ST and SE."""
 
     handlers: dict[str, Take]  # by segment id; every other segment goes to `other`
+
+    @property
+    def units(self) -> Units | None:
+        """Who reads many segments at once."""
 
     def other(self, segment: Segment) -> None: ...
 
@@ -126,6 +139,7 @@ class Collected:
         self.handlers: dict[str, Take] = {}
         self.segments: list[Segment] = []
         self.other = self.segments.append
+        self.units: Units | None = None
 
     def end(self) -> None:
         """Nothing is left to do."""

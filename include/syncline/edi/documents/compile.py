@@ -30,7 +30,7 @@ class Plan:
         self.teller = Teller(table, profile, source, reading)
         self._get = get_x12 if table.syntax == "x12" else get_edifact
         used = self.teller.used | frozenset(table.counts) | frozenset(table.sums) | frozenset(table.sums.values())
-        self._used = used | frozenset(table.difference or ()) | {table.purpose or ""}
+        self.used = used | frozenset(table.difference or ()) | {table.purpose or ""}
         self.segments: dict[str, TakeIn] = {name: self._take(name, spec) for name, spec in table.segments.items()}
 
     def tell(self, state: Interpreter, unit: Loop) -> None:
@@ -55,7 +55,7 @@ class Plan:
                 state.set.find("total_differs", text, state.set.opener, scope="line")
 
     def _take(self, name: str, spec: SegmentTable) -> TakeIn:
-        reads = reads_of(name, spec, self.table.syntax, self.profile, self._used)
+        reads = reads_of(name, spec, self.table.syntax, self.profile, self.used)
         if name == self.table.header:
             return _header(reads)
         if spec.level is not None:

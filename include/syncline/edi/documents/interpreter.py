@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
 from syncline.edi.documents.loops import Loop
+from syncline.edi.documents.shapes import Shapes
 from syncline.edi.findings import Scope, shown
 from syncline.edi.moments import minutes_since_2000
+from syncline.edi.spool import Spool
+from syncline.edi.units import Findings
 
 if TYPE_CHECKING:
     from syncline.edi.documents.compile import Plan
     from syncline.edi.documents.elements import Address
-    from syncline.edi.spool import Spool
     from syncline.edi.tokenizer import Segment
     from syncline.edi.units import Take, TransactionSet
 
@@ -36,9 +39,18 @@ class Interpreter:
         self.revision, self.is_cancel = 1, False
         self.delimiters = taken.interchange.delimiters
         self._header: Segment | None = None
-        self._first: Segment | None = None
         self._unread: set[str] = set()
         self.handlers: dict[str, Take] = {name: partial(take, self) for name, take in plan.segments.items()}
+        self.units = Shapes(self)
+
+    def cloned(self) -> Interpreter:
+        """Another one that has read the same header, with findings and facts of its own."""
+        taken = self.set
+        clone = Interpreter(replace(taken, findings=Findings()), self.plan, Spool())
+        clone.root.values, clone.told = dict(self.root.values), set(self.told)
+        clone.revision, clone.is_cancel, clone._header = self.revision, self.is_cancel, self._header
+        clone.root.is_broken = self.root.is_broken
+        return clone
 
     def other(self, segment: Segment) -> None:
         """A segment that the table does not have."""
