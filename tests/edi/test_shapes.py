@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from random import Random
 
 import pytest
@@ -31,7 +32,7 @@ LOOPS = {
     "INVRPT": [
         "LIN+{n}++{id}:EN'QTY+145:{q}:PCE'QTY+66:{q}:{u}'",
         "LIN+{n}'PIA+1+{id}:SA::91+{lot}:IN'QTY+145:{q}:PCE'RFF+BT:{lot}'LOC+18+{lot}::9'",
-        "LIN+{n}++{id}:EN'IMD+F++:::{id}'QTY+{e}:{q}:PCE'DTM+36:20271231:102'",
+        "LIN+{n}++{id}:EN'IMD+F++:::{id} IT?'S A?:B'QTY+{e}:{q}:PCE'DTM+36:20271231:102'",
     ],
 }
 ENDS = {"846": "SE*0*1~GE*1*7~IEA*1*7~", "947": "SE*0*1~GE*1*7~IEA*1*7~", "INVRPT": "UNT+0+1'UNZ+1+7'"}
@@ -78,10 +79,10 @@ def large(kind: str, rng: Random, *, odd: float) -> bytes:
     breaks = rng.choice(["", "\n", "\r\n", "\n   "])
     end = "'" if kind == "INVRPT" else "~"
     head = HEADS[kind] % (rng.choice(["", "%"]),) if kind == "846" else HEADS[kind]
-    text = head + "".join(loops).replace(end, end + breaks) + ENDS[kind]
+    text = head + re.sub(f"(?<!\\?){end}", end + breaks, "".join(loops)) + ENDS[kind]
     # The count of the trailer is wrong, but for what is compared here that is one finding more: put it right.
-    segments = text[text.index("ST*" if end == "~" else "UNH+") :].count(end) - 2
-    text = text.replace("SE*0*", f"SE*{segments}*").replace("UNT+0+", f"UNT+{segments}+").replace("SE*", "SE*")
+    segments = len(re.findall(f"(?<!\\?){end}", text[text.index("ST*" if end == "~" else "UNH+") :])) - 2
+    text = text.replace("SE*0*", f"SE*{segments}*").replace("UNT+0+", f"UNT+{segments}+")
     return ((ISA if end == "~" else "") + text).encode()
 
 

@@ -13,6 +13,7 @@ SEPARATORS_IN_ISA = 16
 ISA_CHARS_MAX = 400
 UNA_CHARS = 6
 BREAKS = "\r\n"
+MASK = "\x02"  # of a released separator, while a text is split
 BLANKS = " \t\r\n"
 ADVICE_CHARS_MAX = 1_024
 # ISA01 to ISA16 have these widths, always; some senders leave the blanks out.
@@ -67,6 +68,31 @@ class Delimiters:
     def plain(self, text: str) -> str:
         """``text`` without its release characters."""
         return self._escape.sub(r"\1", text) if self.release and self.release in text else text
+
+    def masked(self, text: str) -> str | None:
+        """``text`` with marks in place of releases and what they release, as long as before; None where it has marks.
+
+        A line break behind a release is the wrapping of a sender, which takes a closer look.
+        """
+        release = self.release
+        if MASK in text or f"{release}\n" in text or f"{release}\r" in text:
+            return None
+        for mark, each in self._masks:
+            text = text.replace(release + each, mark)
+        return text
+
+    def unmasked(self, text: str) -> str:
+        """``text`` as it was."""
+        if MASK in text:
+            for mark, each in self._masks:
+                text = text.replace(mark, self.release + each)
+        return text
+
+    @cached_property
+    def _masks(self) -> list[tuple[str, str]]:
+        """The release itself comes first: two of them release nothing behind them."""
+        released = (self.release, self.terminator, self.element, self.component)
+        return [(MASK + chr(number), each) for number, each in enumerate(released, ord("a"))]
 
     def ends_released(self, piece: str) -> bool:
         """Whether the separator behind ``piece`` is text: an odd number of release characters stands before it."""

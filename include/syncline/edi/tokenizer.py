@@ -15,7 +15,7 @@ from functools import partial
 from itertools import accumulate, count, repeat
 from typing import BinaryIO, NamedTuple
 
-from syncline.edi.delimiters import AGAIN, BREAKS, GLUED, ISA, START, Delimiters, of_isa, of_una
+from syncline.edi.delimiters import AGAIN, BREAKS, GLUED, ISA, MASK, START, Delimiters, of_isa, of_una
 from syncline.edi.findings import Finding, shown
 
 SEGMENT_CHARS_MAX = 20_000
@@ -74,6 +74,12 @@ class Run:
     def offset(self, at: int) -> int:
         """First byte of a segment: behind the others, their terminators, and the blanks before it."""
         return self._offset + self._before[at] + at + len(self._pieces[at]) - len(self._contents[at])
+
+    def unmask(self, delimiters: Delimiters) -> None:
+        """Give the elements their released separators back."""
+        for at, content in enumerate(self._contents):
+            if MASK in content:
+                self.elements[at] = [delimiters.unmasked(text) for text in self.elements[at]]
 
     def segment(self, at: int) -> Segment:
         """One of them."""
@@ -151,23 +157,23 @@ class _Tokenizer:
     def _plain(self, delimiters: Delimiters) -> Run | None:
         """The whole segments at hand at the speed of C, where nothing in them needs a second look; else None."""
         text, terminator = self._text, delimiters.terminator
-        if (
-            not text.isascii()
-            or delimiters.element.isspace()
-            or (delimiters.release and delimiters.release in text)
-            or any(word in text for word in STOPS)
-        ):
+        if not text.isascii() or delimiters.element.isspace() or any(word in text for word in STOPS):
             return None
-        pieces = text.split(terminator)
-        rest = pieces.pop()
+        released = delimiters.release != "" and delimiters.release in text
+        if released and (masked := delimiters.masked(text)) is None:
+            return None
+        pieces = (masked if released else text).split(terminator)
+        rest = len(pieces.pop())
         contents = list(map(str.lstrip, pieces))
         if not contents or not all(contents) or max(map(len, contents)) > SEGMENT_CHARS_MAX:
             return None
         if terminator not in BREAKS and any(each in terminator.join(contents) for each in BREAKS):
             return None
         run = Run(pieces, contents, delimiters.element, self._number + 1, self._offset)
+        if released:
+            run.unmask(delimiters)
         self._number += len(pieces)
-        self._use(len(text) - len(rest))
+        self._use(len(text) - rest)
         return run
 
     def _careful(self, delimiters: Delimiters, *, is_first: bool) -> Generator[Segment | Finding, None, bool]:

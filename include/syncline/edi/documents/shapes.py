@@ -12,12 +12,14 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from syncline.edi.documents.moulding import Places, moulded
+from syncline.edi.tokenizer import Segment
 
 if TYPE_CHECKING:
     from syncline.edi.documents.interpreter import Interpreter
     from syncline.edi.documents.shape import Row, Shape
-    from syncline.edi.tokenizer import Run, Segment
+    from syncline.edi.tokenizer import Run
 
+SEPARATOR = "\x1f"
 SHAPES_MAX = 256
 SEGMENTS_MAX = 40
 MISSES_MAX = 64
@@ -71,18 +73,25 @@ class Shapes:
 
     def _facts(self, run: Run, at: int, after: int) -> list[Row] | None:
         lists = run.elements[at:after]
-        flat = list(chain.from_iterable(lists))
-        structure = tuple(map(len, lists))
-        if self._table.syntax == "edifact":
-            delimiters = self._state.delimiters
-            joined = "\x1f".join(flat)
-            if delimiters.release and delimiters.release in joined:
-                return None
-            structure += tuple(map(str.count, flat, repeat(delimiters.component)))
-            flat = joined.replace(delimiters.component, "\x1f").split("\x1f")
+        delimiters = self._state.delimiters
+        if delimiters.syntax == "x12":
+            flat = list(chain.from_iterable(lists))
+            structure = tuple(map(len, lists))
+        else:
+            release, component = delimiters.release, delimiters.component
+            joined = SEPARATOR.join(chain.from_iterable(lists))
+            if release and release in joined:
+                lists = self._without_released(lists, release)
+                if not lists:
+                    return None
+                joined = SEPARATOR.join(chain.from_iterable(lists))
+            parts = map(str.count, chain.from_iterable(lists), repeat(component))
+            structure = (*map(len, lists), *parts)
+            flat = joined.replace(component, SEPARATOR).split(SEPARATOR)
         shape = self._last
         if shape is None or structure != shape.structure or shape.steer(flat) != shape.expected:
-            shape = self._find([run.segment(each) for each in range(at, after)], flat, structure)
+            unit = [Segment(each, run.number + number, run.offset(number)) for number, each in enumerate(lists, at)]
+            shape = self._find(unit, flat, structure)
         if shape is None:
             return None
         rows = shape.facts(run, at, flat, self._state.ordinals)
@@ -91,6 +100,16 @@ class Shapes:
             for name, count in shape.counts.items():
                 self._state.ordinals[name] = self._state.ordinals.get(name, 0) + count
         return rows
+
+    def _without_released(self, lists: list[list[str]], release: str) -> list[list[str]]:
+        """Segments that nothing reads may hold released separators: their ids are enough. Empty where others do."""
+        bare = []
+        for elements in lists:
+            is_released = any(release in text for text in elements)
+            if is_released and elements[0] in self._table.segments:
+                return []
+            bare.append(elements[:1] if is_released else elements)
+        return bare
 
     def _find(self, unit: list[Segment], flat: list[str], structure: tuple[int, ...]) -> Shape | None:
         self._misses += 1
