@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from syncline.edi import PROFILES, Fault, Profile, Reading, read_846, reading_of
 from syncline.errors import ConfigurationError
 from syncline.landing import Document, FileChange, Load, LoadResult, Trouble, land
+from syncline.sources.sftp_edi.compressed import compressed_as
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,7 +28,7 @@ class Taken:
     """What became of one file."""
 
     landed: LoadResult
-    is_refused: bool
+    document: Document
 
 
 def profile_of(source: Source) -> Profile:
@@ -54,9 +55,33 @@ def take(conn: psycopg.Connection, source: Source, claim: Claim, content: bytes,
     document, troubles = read_file(source, claim.name, content, size, _accepted_before(conn, source.name, digest))
     is_refused = document.status == "quarantined"
     fault_code = document.fault_code if is_refused else None
-    change = FileChange(claim.file_id, "landed", digest, 0, fault_code, document.fault_detail)
+    change = FileChange(claim.file_id, _state(source, is_refused), digest, 0, fault_code, document.fault_detail)
     load = Load(source.name, FEED, now, [document], is_complete=False, files=[change], troubles=troubles)
-    return Taken(land(conn, load), is_refused=is_refused)
+    return Taken(land(conn, load), document)
+
+
+def _state(source: Source, is_refused: bool) -> Literal["landed", "read", "refused"]:
+    """What a landed file is: one that is read in place is finished, any other is still to be put away."""
+    if source.file_rules.claim == "rename":
+        return "landed"
+    return "refused" if is_refused else "read"
+
+
+def taken_before(conn: psycopg.Connection, source: Source, claim: Claim) -> tuple[Document, datetime]:
+    """The document of a refused file that an earlier run landed, with all its faults, and when it was received."""
+    row = conn.execute(
+        "select d.name, d.content, d.size_bytes, d.fault_code, d.fault_detail, d.fault_position, d.received_at"
+        " from ops.files f join raw.documents d using (document_id) where f.file_id = %s"
+        " order by d.received_at desc limit 1",
+        [claim.file_id],
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"file {claim.file_id} of {source.name} is landed without a document")
+    name, content, size, code, detail, position, received_at = row
+    # Fault rows that an earlier document told are not stored again, so they are read from the bytes.
+    again, _ = read_file(source, name, content, size, None)
+    stored = replace(again, status="quarantined", fault_code=code, fault_detail=detail, fault_position=position)
+    return stored, received_at
 
 
 def read_file(
@@ -92,6 +117,10 @@ def read_file(
 
 def _read(source: Source, name: str, content: bytes, size: int) -> Reading:
     profile = profile_of(source)
+    if (packed := compressed_as(content)) is not None:
+        text = f"the file is {packed}, not EDI text, and is never unpacked; it must come unpacked"
+        fault = Fault("file_compressed", text, "file", name)
+        return Reading(name, sha256(content).hexdigest(), reading_of(profile), faults=[fault])
     if len(content) < size:
         text = f"{size} bytes, at most {source.file_rules.size_max_bytes} are read; only the beginning is stored"
         fault = Fault("file_too_large", text, "file", name)
@@ -118,14 +147,10 @@ def _troubles(source: Source, name: str, reading: Reading) -> list[Trouble]:
         rule, fate = "file_refused", "nothing of it was loaded"
     else:
         rule, fate = "file_faults", f"{len(reading.facts)} facts were loaded, {count} defect(s) were kept out"
-    return [
-        Trouble(
-            rule,
-            f"{source.name}/{name}",
-            _ascii(f"{fate}: {told}"),
-            f"Send the positions to {source.name} and ask for a corrected file; a new file is read by itself.",
-        )
-    ]
+    next_step = f"Send the positions to {source.name} and ask for a corrected file; a new file is read by itself."
+    if reading.faults[0].code == "file_compressed":
+        next_step = f"Ask {source.name} to send it unpacked; a new file is read by itself."
+    return [Trouble(rule, f"{source.name}/{name}", _ascii(f"{fate}: {told}"), next_step)]
 
 
 def _ascii(text: str) -> str:
