@@ -261,7 +261,7 @@ def test_a_file_found_among_the_claimed_ones_is_adopted(
     drop.put("by-hand.edi", an_846(1)).rename(drop.root / "processing" / "by-hand.edi")
     assert run(loader, sftp, source).facts == 1
     assert files(loader) == [("processing/by-hand.edi", "archived", None)]
-    assert rows(loader, "select name from raw.documents") == [("by-hand.edi",)]
+    assert rows(loader, "select name from raw.documents") == [("processing/by-hand.edi",)]
     assert drop.names("archive") == ["by-hand.edi"]
     assert (drop.root / "archive" / "20261102").is_dir()
 

@@ -52,7 +52,7 @@ def take(conn: psycopg.Connection, source: Source, claim: Claim, content: bytes,
         content: the file, or its first ``size_max_bytes``. size: its whole size on the server.
     """
     digest = sha256(content).hexdigest()
-    document, troubles = read_file(source, claim.name, content, size, _accepted_before(conn, source.name, digest))
+    document, troubles = read_file(source, claim.listed_as, content, size, _accepted_before(conn, source.name, digest))
     is_refused = document.status == "quarantined"
     fault_code = document.fault_code if is_refused else None
     change = FileChange(claim.file_id, _state(source, is_refused), digest, 0, fault_code, document.fault_detail)
