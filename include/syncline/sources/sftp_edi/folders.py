@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from paramiko.ssh_exception import SSHException
+
 from syncline.errors import ConfigurationError, PartnerContractBroken, RetryableError
 from syncline.sources.sftp_edi.answers import NotSupported, tell_apart
 from syncline.sources.sftp_edi.listing import SIZE_MAX, Entry, entries, entry_of
@@ -159,9 +161,14 @@ class Folders:
         unfinished = f"{path}{UNFINISHED[0]}"
         with suppress(FileNotFoundError):  # what a crash left
             self._sftp.remove(unfinished)
-        with self._sftp.open(unfinished, "wxb") as file:
-            file.write(reason)
-        self._sftp.rename(unfinished, path)
+        try:
+            with self._sftp.open(unfinished, "wxb") as file:
+                file.write(reason)
+            self._sftp.rename(unfinished, path)
+        except OSError:
+            with suppress(SSHException, EOFError, OSError):  # what went wrong must be the error that is seen
+                self._sftp.remove(unfinished)
+            raise
 
     def refusal(self, entry: Entry) -> tuple[str, str] | None:
         """(code, reason) why an entry is never touched, None when it may be claimed."""
