@@ -234,6 +234,18 @@ def test_a_file_that_vanishes_before_it_is_claimed_is_told(
     assert poll(loader, partner).facts == 2_000
 
 
+def test_a_folder_that_goes_under_our_hands_loses_no_file(
+    loader: psycopg.Connection, partner: SftpServer, drop: Drop, plan: Plan
+) -> None:
+    fill(drop)
+    plan.at("rename", 1, lambda _: (partner.root / "processing").rmdir())
+    with pytest.raises(RetryableError, match=r"3 file\(s\) could not be finished: 'a.edi': FileNotFoundError"):
+        poll(loader, partner)
+    assert poll(loader, partner).is_complete
+    assert drop.names("archive") == ["a.edi", "c.edi"]
+    assert loader.execute("select count(*) from ops.exceptions where rule = 'file_vanished'").fetchone() == (0,)
+
+
 def listed(name: bytes, *, size: int = 10, mode: int = 0o100644, age_s: int = 120) -> asyncssh.SFTPName:
     attrs = asyncssh.SFTPAttrs(size=size, permissions=mode, atime=0, mtime=int(time.time()) - age_s)
     return asyncssh.SFTPName(name, b"-rw-r--r-- " + name, attrs)

@@ -228,6 +228,17 @@ def test_what_no_partner_should_send(loader: psycopg.Connection, served: Any, so
     assert rows(loader, "select count(*) from ops.exceptions") == [(12,)]
 
 
+def test_the_longest_name_still_fits_with_all_we_add(
+    loader: psycopg.Connection, served: Any, source: Source, drop: Drop
+) -> None:
+    name = "é" * 50 + "x" * 96 + ".edi"
+    assert (len(name), len(name.encode())) == (150, 200)
+    drop.put(name, b"hello, here is our stock")
+    assert poll(loader, served, source).is_complete
+    assert drop.names("refused") == [name]
+    assert "file:        " + "\\xe9" * 50 in drop.reasons()[name]
+
+
 def test_a_socket_is_no_file(loader: psycopg.Connection, served: Any, source: Source, drop: Drop) -> None:
     here = os.getcwd()
     with socket.socket(socket.AF_UNIX) as listening:

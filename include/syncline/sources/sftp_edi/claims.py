@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from syncline.sources.sftp_edi.folders import ClaimRefused
-from syncline.sources.sftp_edi.intake import take, taken_before
+from syncline.sources.sftp_edi.intake import take
 from syncline.sources.sftp_edi.listing import Entry
-from syncline.sources.sftp_edi.reasons import reason_text
+from syncline.sources.sftp_edi.reasons import reason_text, taken_before
 from syncline.sources.summary import PullResult
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ class ByRename(_Claims):
         try:
             self._folders.claim(claim.listed_as, claim.claimed_as)
         except FileNotFoundError:
+            if self._look(claim) is not None:
+                raise  # it is the folder of claimed files that is gone; the next poll makes it
             self._register.lose(claim)
             return
         except ClaimRefused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
@@ -65,23 +65,6 @@ def _state(source: Source, is_refused: bool) -> Literal["landed", "read", "refus
     if source.file_rules.claim == "rename":
         return "landed"
     return "refused" if is_refused else "read"
-
-
-def taken_before(conn: psycopg.Connection, source: Source, claim: Claim) -> tuple[Document, datetime]:
-    """The document of a refused file that an earlier run landed, with all its faults, and when it was received."""
-    row = conn.execute(
-        "select d.name, d.content, d.size_bytes, d.fault_code, d.fault_detail, d.fault_position, d.received_at"
-        " from ops.files f join raw.documents d using (document_id) where f.file_id = %s"
-        " order by d.received_at desc limit 1",
-        [claim.file_id],
-    ).fetchone()
-    if row is None:
-        raise LookupError(f"file {claim.file_id} of {source.name} is landed without a document")
-    name, content, size, code, detail, position, received_at = row
-    # Fault rows that an earlier document told are not stored again, so they are read from the bytes.
-    again, _ = read_file(source, name, content, size, None)
-    stored = replace(again, status="quarantined", fault_code=code, fault_detail=detail, fault_position=position)
-    return stored, received_at
 
 
 def read_file(
