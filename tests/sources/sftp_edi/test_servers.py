@@ -140,6 +140,7 @@ def test_a_run_killed_in_any_window_is_finished(
     assert f"received:    {received.isoformat(timespec='seconds')}" in reason
     assert told in ({}, drop.reasons()), "what was written once is not written again in other words"
     assert not list(drop.root.rglob("*.tmp"))
+    assert rows(loader, "select rule from ops.exceptions") == [("file_refused",)]
 
 
 def test_a_file_put_among_the_claimed_ones_by_hand_settles_like_any_other(
