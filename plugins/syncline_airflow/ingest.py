@@ -68,6 +68,6 @@ def pull_once(name: str) -> dict[str, Any]:
                 return wms_api.pull(loader, client, source, clock_from_env().now()).as_json()
         from syncline.sources import sftp_edi
 
-        with sftp(source.conn_id) as partner:
+        with sftp_edi.partner_slot(loader, source), sftp(source.conn_id) as partner:
             # File times are the partner's real clock, whatever clock the product runs on.
             return sftp_edi.pull(loader, partner, source, clock_from_env().now(), server_now_s=time.time()).as_json()

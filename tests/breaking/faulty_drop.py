@@ -70,6 +70,14 @@ def drop_of(plan: Plan) -> type[asyncssh.SFTPServer]:  # noqa: C901 - one small 
             plan.reached("read", self)
             return super().read(file_obj, offset, size)
 
+        def write(self, file_obj: object, offset: int, data: bytes) -> Any:
+            plan.reached("write", self)
+            return super().write(file_obj, offset, data)
+
+        def remove(self, path: bytes) -> Any:
+            plan.reached("remove", self)
+            return super().remove(path)
+
         def rename(self, oldpath: bytes, newpath: bytes) -> Any:
             plan.reached("rename", self)
             done = super().rename(oldpath, newpath)

@@ -95,8 +95,10 @@ def fill(drop: Drop) -> None:
 WANTED_FILES = ["('a.edi', 'archived'", "('b.edi', 'refused'", "('c.edi', 'archived'"]
 BROKEN_AT = [
     ("scandir", 1), ("scandir", 2), ("stat", 1), ("mkdir", 1), ("rename", 1), ("renamed", 1), ("lstat", 1), ("open", 1),
-    ("read", 1), ("read", 3), ("lstat", 2), ("mkdir", 2), ("rename", 2), ("renamed", 2), ("rename", 4), ("read", 4),
-    ("renamed", 6),
+    ("read", 1), ("read", 3), ("lstat", 2), ("mkdir", 2), ("rename", 2), ("renamed", 2), ("read", 4),
+    # the reason file of b.edi: looked for, cleared of what a crash left, written, renamed; then b.edi is put away
+    ("lstat", 5), ("remove", 1), ("open", 3), ("write", 1), ("rename", 4), ("renamed", 4), ("rename", 5),
+    ("renamed", 5), ("renamed", 7),
 ]  # fmt: skip
 
 
@@ -232,6 +234,18 @@ def test_a_file_that_vanishes_before_it_is_claimed_is_told(
     assert poll(loader, partner).facts == 2_000
 
 
+def test_a_folder_that_goes_under_our_hands_loses_no_file(
+    loader: psycopg.Connection, partner: SftpServer, drop: Drop, plan: Plan
+) -> None:
+    fill(drop)
+    plan.at("rename", 1, lambda _: (partner.root / "processing").rmdir())
+    with pytest.raises(RetryableError, match=r"3 file\(s\) could not be finished: 'a.edi': FileNotFoundError"):
+        poll(loader, partner)
+    assert poll(loader, partner).is_complete
+    assert drop.names("archive") == ["a.edi", "c.edi"]
+    assert loader.execute("select count(*) from ops.exceptions where rule = 'file_vanished'").fetchone() == (0,)
+
+
 def listed(name: bytes, *, size: int = 10, mode: int = 0o100644, age_s: int = 120) -> asyncssh.SFTPName:
     attrs = asyncssh.SFTPAttrs(size=size, permissions=mode, atime=0, mtime=int(time.time()) - age_s)
     return asyncssh.SFTPName(name, b"-rw-r--r-- " + name, attrs)
@@ -363,3 +377,89 @@ def test_a_server_that_tells_no_size_is_asked_for_one(
     assert isinstance(caught.value.__cause__, PartnerContractBroken)
     assert loader.execute("select state from ops.files").fetchall() == [("claimed",)]
     assert poll(loader, partner).facts == 1
+
+
+def unsupported(_: asyncssh.SFTPServer) -> None:
+    raise asyncssh.SFTPOpUnsupported("rename")
+
+
+@pytest.mark.parametrize("fault", [deny, unsupported])
+def test_a_server_that_renames_nothing_is_told_apart_from_one_that_failed(
+    loader: psycopg.Connection, partner: SftpServer, drop: Drop, plan: Plan, fault: Any
+) -> None:
+    fill(drop)
+    plan.at("rename", 0, fault)
+    with pytest.raises(ConfigurationError, match=r"3 file\(s\) could not be finished") as caught:
+        poll(loader, partner)
+    assert "set `files.claim: in_place`" in caught.value.next_step
+    assert loader.execute("select count(*) from ops.files where claimed_as is not null").fetchone() == (0,)
+    plan.at("rename", 0, refuse)
+    with pytest.raises(RetryableError, match=r"3 file\(s\) could not be finished"):
+        poll(loader, partner)
+    plan.forget()
+    assert poll(loader, partner).is_complete
+    assert loader.execute("select count(*) from ops.files").fetchone() == (3,), "a refused claim is no new row"
+    assert loader.execute("select count(*) from ops.exceptions where rule = 'file_vanished'").fetchone() == (0,)
+
+
+def test_a_status_in_another_encoding_is_still_a_status(
+    loader: psycopg.Connection, partner: SftpServer, drop: Drop, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A localised Windows server: its text is no UTF-8, and holds what a terminal would obey."""
+    drop.put("a.edi", an_846(1), age_s=300)
+    drop.put("b.edi", an_846(2))
+    text = b"Zugriff \xfcberall verweigert\r\n\x1b[31m" + b"!" * 500
+    real = asyncssh.sftp.SFTPError.encode
+
+    def localised(self: asyncssh.SFTPError, version: int) -> bytes:
+        if self.reason != "localised":
+            return real(self, version)
+        return b"".join((self.code.to_bytes(4), len(text).to_bytes(4), text, (0).to_bytes(4)))
+
+    def refused(_: object) -> None:
+        raise asyncssh.SFTPFailure("localised")
+
+    monkeypatch.setattr(asyncssh.sftp.SFTPError, "encode", localised)
+    plan.at("open", 1, refused)
+    with pytest.raises(RetryableError, match=r"1 file\(s\) could not be finished: 'a.edi'") as caught:
+        poll(loader, partner)
+    assert caught.value.message.isascii()
+    assert caught.value.message.isprintable()
+    assert len(caught.value.message) < 300
+    assert poll(loader, partner).facts == 1
+
+
+def test_sizes_and_times_that_no_table_holds(
+    loader: psycopg.Connection, partner: SftpServer, drop: Drop, plan: Plan
+) -> None:
+    plan.listed = [listed(b"big.csv", size=2**64 - 1), listed(b"big.edi", size=2**64 - 1, age_s=-(2**31))]
+    drop.put("good.edi", an_846(2))
+    assert poll(loader, partner).facts == 1
+    stored = loader.execute("select name, size_bytes, state from ops.files order by name").fetchall()
+    assert stored[:2] == [("big.csv", 2**63 - 1, "refused"), ("big.edi", 2**63 - 1, "seen")]
+
+
+def test_a_name_told_twice_is_one_file(loader: psycopg.Connection, partner: SftpServer, drop: Drop, plan: Plan) -> None:
+    drop.put("good.edi", an_846(2))
+    plan.listed = [listed(b"good.edi", size=(drop.root / "inbox" / "good.edi").stat().st_size)] * 3
+    assert poll(loader, partner).facts == 1
+    assert loader.execute("select name, state from ops.files").fetchall() == [("good.edi", "archived")]
+
+
+def test_a_cut_listing_proves_no_file_lost(
+    loader: psycopg.Connection, partner: SftpServer, drop: Drop, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claimed file that stands behind the end of the listing is looked for by its name."""
+    drop.put("a.edi", an_846(1), age_s=300)
+    drop.put("b.edi", an_846(2), age_s=200)
+    plan.at("read", 1, close)  # a.edi is claimed, and lies in processing
+    with pytest.raises(PartnerUnavailable):
+        poll(loader, partner)
+    plan.forget()
+    for number in range(60):
+        (partner.root / "processing" / f"theirs-{number:02d}.csv").write_bytes(b"x")
+    for number in range(0, 60, 20):
+        monkeypatch.setattr(folders, "LISTING_MAX", number)
+        poll(loader, partner)
+    assert loader.execute("select count(*) from ops.files where fault_code = 'file_vanished'").fetchone() == (0,)
+    assert loader.execute("select state from ops.files where name = 'a.edi'").fetchone() == ("archived",)

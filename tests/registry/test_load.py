@@ -62,6 +62,9 @@ def test_the_path_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest
         ("name: acme_3pl", "name: erp", ["'erp' is used twice"]),
         ("name: acme_3pl", "name: ../up", ["sources[../up].name"]),
         ("settle_s: 0", "inbox: ../../etc", ["sources[acme_3pl].files.inbox", "../../etc"]),
+        ("settle_s: 0", "claim: move", ["sources[acme_3pl].files.claim", "'move'", "'rename' or 'in_place'"]),
+        ("settle_s: 0", "archive: inbox", ["sources[acme_3pl].files", "must be four folders"]),
+        ("settle_s: 0", "connections_max: 0", ["sources[acme_3pl].files.connections_max", "is 0"]),
         (", life_s: 30", "", ["targets[erp].life_s", "missing"]),
         ("life_s: 30", "life_s: 5", ["targets[erp]", "timeout_s 10 is longer than life_s 5"]),
         ("[423, 429]", "[200]", ["targets[erp].not_executed", "200"]),
@@ -97,3 +100,13 @@ def test_breakers_have_defaults_and_limits(tmp_path: Path) -> None:
     message = refusal(tmp_path, text.replace("keys_max: 7", "keys_share_pct: 101, keys: 3"))
     assert "targets[erp].breakers.keys_share_pct" in message
     assert "targets[erp].breakers.keys is unknown" in message
+
+
+def test_sources_of_one_connection_agree_how_many_it_may_have(tmp_path: Path) -> None:
+    second = (
+        "\n  - {name: acme_two, kind: sftp_846, conn_id: acme_3pl, files: {inbox: two, connections_max: 2}}\ntargets:"
+    )
+    message = refusal(tmp_path, GOOD.replace("\ntargets:", second))
+    assert "acme_3pl and acme_two share the connection 'acme_3pl', with 1 and 2 as `files.connections_max`" in message
+    agreed = GOOD.replace("settle_s: 0", "connections_max: 2").replace("\ntargets:", second)
+    assert load_registry(write(tmp_path, agreed)).source("acme_two").file_rules.connections_max == 2

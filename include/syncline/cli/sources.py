@@ -102,7 +102,8 @@ def _pull(conn: psycopg.Connection, source: Source, now: datetime, since: dateti
     from syncline.sources import sftp_edi
     from syncline.sources.sftp_edi.client import open_sftp
 
-    with open_sftp(connection(source.conn_id), source.timeout_s) as sftp:
+    opened = open_sftp(connection(source.conn_id), source.timeout_s)
+    with sftp_edi.partner_slot(conn, source), opened as sftp:
         return sftp_edi.pull(conn, sftp, source, now, server_now_s=time.time()).as_json()
 
 

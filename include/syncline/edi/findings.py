@@ -12,7 +12,7 @@ Scope = Literal["file", "interchange", "group", "set", "line"]
 Severity = Literal["error", "warning", "note"]
 
 _ERRORS = """
-file_empty file_binary file_too_large no_interchange no_set
+file_empty file_binary file_compressed file_too_large no_interchange no_set
 isa_unreadable isa_widths outside_interchange segment_too_long release_unsupported usage_unknown too_many_sets
 interchange_not_closed interchange_count interchange_control interchange_refused sender_unknown receiver_unknown
 group_missing group_not_opened group_not_closed group_count group_control

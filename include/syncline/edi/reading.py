@@ -9,6 +9,7 @@ from hashlib import sha256
 from itertools import chain
 from typing import BinaryIO, Literal
 
+from syncline.edi.compressed import compressed_as
 from syncline.edi.documents.compile import Plan
 from syncline.edi.documents.interpreter import Interpreter
 from syncline.edi.documents.table import DocumentTable, table_for, tables_digest
@@ -255,6 +256,9 @@ def _whole_file_finding(stream: BinaryIO, size: int) -> Finding | None:
     stream.seek(0)
     if not head.strip() and size <= len(head):
         return Finding("file_empty", f"the file has {size} bytes and says nothing", "file")
+    if (packed := compressed_as(head)) is not None:
+        text = f"the file is {packed}, not EDI text, and is never unpacked; it must come unpacked"
+        return Finding("file_compressed", text, "file")
     binary = sum(head.count(byte) for byte in BINARY_BYTES)
     if b"\x00" in head or binary * BINARY_SHARE_MAX > len(head):
         return Finding("file_binary", "the file is binary, not EDI text", "file")

@@ -159,10 +159,11 @@ class _Tokenizer:
         text, terminator = self._text, delimiters.terminator
         if not text.isascii() or delimiters.element.isspace() or any(word in text for word in STOPS):
             return None
-        released = delimiters.release != "" and delimiters.release in text
-        if released and (masked := delimiters.masked(text)) is None:
+        is_released = delimiters.release != "" and delimiters.release in text
+        masked = delimiters.masked(text) if is_released else text
+        if masked is None:
             return None
-        pieces = (masked if released else text).split(terminator)
+        pieces = masked.split(terminator)
         rest = len(pieces.pop())
         contents = list(map(str.lstrip, pieces))
         if not contents or not all(contents) or max(map(len, contents)) > SEGMENT_CHARS_MAX:
@@ -170,7 +171,7 @@ class _Tokenizer:
         if terminator not in BREAKS and any(each in terminator.join(contents) for each in BREAKS):
             return None
         run = Run(pieces, contents, delimiters.element, self._number + 1, self._offset)
-        if released:
+        if is_released:
             run.unmask(delimiters)
         self._number += len(pieces)
         self._use(len(text) - rest)

@@ -83,7 +83,7 @@ class FileChange:
     """New state of a row of ``ops.files``, written with the load; ``document`` is its document's index in the load."""
 
     file_id: int
-    state: Literal["landed", "archived", "refused"]
+    state: Literal["landed", "archived", "read", "refused"]
     sha256: str
     document: int
     fault_code: str | None = None

@@ -27,8 +27,14 @@ class _Entry(BaseModel):
 
 
 class FileRules(_Entry):
-    """Rules of a file source. Folders are relative to the login's home on the server."""
+    """Rules of a file source. Folders are relative to the login's home on the server.
 
+    ``claim``: how a file is taken. ``rename`` moves it from folder to folder; ``in_place`` moves nothing, for a server
+    where we may only read (ADR 0018). ``connections_max``: SFTP connections at a time over the source's ``conn_id``.
+    """
+
+    claim: Literal["rename", "in_place"] = "rename"
+    connections_max: int = Field(default=1, ge=1, le=16)
     inbox: Folder = "inbox"
     processing: Folder = "processing"
     archive: Folder = "archive"
@@ -38,6 +44,12 @@ class FileRules(_Entry):
     settle_s: int = Field(default=30, ge=0, le=3_600)
     files_max: int = Field(default=200, ge=1, le=10_000)
     profile: str = Field(default="standard", pattern=r"^[a-z][a-z0-9_]{0,39}$")
+
+    @model_validator(mode="after")
+    def _folders_differ(self) -> FileRules:
+        if len({self.inbox, self.processing, self.archive, self.refused}) < 4:
+            raise ValueError("inbox, processing, archive and refused must be four folders: one is named twice")
+        return self
 
 
 class Source(_Entry):
@@ -135,6 +147,20 @@ class Registry(_Entry):
             if name in seen:
                 raise ValueError(f"the name {name!r} is used twice: rename one of the entries")
             seen.add(name)
+        return self
+
+    @model_validator(mode="after")
+    def _connections_have_one_bound(self) -> Registry:
+        bounds: dict[str, tuple[str, int]] = {}
+        for source in self.sources:
+            if source.kind == "sftp_846":
+                bound = source.file_rules.connections_max
+                other, its_bound = bounds.setdefault(source.conn_id, (source.name, bound))
+                if bound != its_bound:
+                    raise ValueError(
+                        f"{other} and {source.name} share the connection {source.conn_id!r}, with {its_bound} and"
+                        f" {bound} as `files.connections_max`: write the same number in both"
+                    )
         return self
 
     def source(self, name: str) -> Source:

@@ -8,10 +8,41 @@ from pathlib import Path
 import paramiko
 import psycopg
 import pytest
-from loopback_sftp import SftpServer
+from loopback_sftp import ReadOnlyDrop, SftpServer
+from openssh import OpenSsh, installed
 
 from syncline.registry import FileRules, Source
 from syncline.warehouse.connect import connect_dsn
+
+SERVERS = [
+    "asyncssh",
+    pytest.param(
+        "openssh",
+        marks=pytest.mark.skipif(
+            installed() is None, reason="openssh-server is not installed: apt install openssh-server"
+        ),
+    ),
+]
+
+
+@pytest.fixture(params=SERVERS)
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SftpServer | OpenSsh]:
+    """One after the other: asyncssh and Debian's own OpenSSH."""
+    (tmp_path / "drop" / "inbox").mkdir(parents=True)
+    root = tmp_path / "drop"
+    server = SftpServer(root) if request.param == "asyncssh" else OpenSsh(tmp_path / "sshd", root)
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=SERVERS)
+def read_only(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SftpServer | OpenSsh]:
+    """The same servers where a login may read and nothing else."""
+    (tmp_path / "drop" / "inbox").mkdir(parents=True)
+    root = tmp_path / "drop"
+    server = SftpServer(root, ReadOnlyDrop) if request.param == "asyncssh" else OpenSsh(tmp_path / "sshd", root, "-R")
+    yield server
+    server.close()
 
 
 @pytest.fixture
@@ -31,6 +62,12 @@ def sftp(partner: SftpServer) -> paramiko.SFTPClient:
 def source() -> Source:
     rules = FileRules(pattern="*.edi", settle_s=30, size_max_bytes=5_000)
     return Source(name="acme_3pl", kind="sftp_846", timeout_s=5, files=rules)
+
+
+@pytest.fixture
+def in_place(source: Source) -> Source:
+    """The same source where nothing may be moved."""
+    return source.model_copy(update={"files": source.file_rules.model_copy(update={"claim": "in_place"})})
 
 
 @pytest.fixture

@@ -6,9 +6,12 @@ import asyncio
 import io
 import threading
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import paramiko
+
+from syncline.connections import Connection
 
 
 class SftpServer:
@@ -55,6 +58,11 @@ class SftpServer:
         assert client is not None
         return client
 
+    def connection(self, **extra: str) -> Connection:
+        """As the product's own client takes it."""
+        known = {"host_key": self.public_host_key(), "private_key": self.private_key()}
+        return Connection("acme_3pl", "sftp", "127.0.0.1", self.port, "partner", extra=known | extra)
+
     def private_key(self) -> str:
         return self.client_key.export_private_key("openssh").decode()
 
@@ -80,3 +88,21 @@ class SftpServer:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+
+class ReadOnlyDrop(asyncssh.SFTPServer):
+    """Lists and reads; whatever would change something is denied, as `internal-sftp -R` of OpenSSH does."""
+
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        if pflags & ~asyncssh.FXF_READ:
+            raise asyncssh.SFTPPermissionDenied("read only")
+        return super().open(path, pflags, attrs)
+
+    def rename(self, oldpath: bytes, newpath: bytes) -> Any:
+        raise asyncssh.SFTPPermissionDenied("read only")
+
+    def mkdir(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> Any:
+        raise asyncssh.SFTPPermissionDenied("read only")
+
+    def remove(self, path: bytes) -> Any:
+        raise asyncssh.SFTPPermissionDenied("read only")

@@ -17,6 +17,7 @@ from syncline.errors import ConfigurationError, PartnerUnavailable, RetryableErr
 from syncline.registry import Source
 from syncline.sources.sftp_edi import intake, pull
 from syncline.sources.sftp_edi.folders import Folders
+from syncline.sources.sftp_edi.listing import Entry
 from syncline.sources.sftp_edi.register import Register
 
 NOW = datetime(2026, 11, 2, 10, tzinfo=UTC)
@@ -46,9 +47,14 @@ class Drop:
         return path
 
     def names(self, folder: str) -> list[str]:
-        return sorted(
-            path.name.partition("__")[2] or path.name for path in (self.root / folder).rglob("*") if path.is_file()
-        )
+        """Names as the partner gave them, without the reason files."""
+        found = (path for path in (self.root / folder).rglob("*") if path.is_file())
+        return sorted(path.name.partition("__")[2] or path.name for path in found if path.suffix != ".txt")
+
+    def reasons(self) -> dict[str, str]:
+        """Partner's file name -> text of its reason file."""
+        found = (self.root / "refused").rglob("*.reason.txt")
+        return {path.name.partition("__")[2].removesuffix(".reason.txt"): path.read_text("ascii") for path in found}
 
 
 @pytest.fixture
@@ -252,21 +258,19 @@ def test_a_file_found_among_the_claimed_ones_is_adopted(
     loader: psycopg.Connection, sftp: paramiko.SFTPClient, source: Source, drop: Drop
 ) -> None:
     (drop.root / "processing").mkdir()
-    (drop.root / "processing" / "by-hand.edi").write_bytes(an_846(1))
+    drop.put("by-hand.edi", an_846(1)).rename(drop.root / "processing" / "by-hand.edi")
     assert run(loader, sftp, source).facts == 1
-    assert files(loader) == [("by-hand.edi", "archived", None)]
-    assert (drop.root / "archive" / "undated" / "by-hand.edi").exists()
+    assert files(loader) == [("processing/by-hand.edi", "archived", None)]
+    assert rows(loader, "select name from raw.documents") == [("processing/by-hand.edi",)]
+    assert drop.names("archive") == ["by-hand.edi"]
+    assert (drop.root / "archive" / "20261102").is_dir()
 
 
 def test_a_claimed_file_that_vanished_opens_an_exception(
     loader: psycopg.Connection, sftp: paramiko.SFTPClient, source: Source, drop: Drop
 ) -> None:
-    register = Register(loader, "acme_3pl", NOW)
-    row = loader.execute(
-        "insert into ops.files (source, name, size_bytes, state, seen_at, changed_at)"
-        " values ('acme_3pl', 'gone.edi', 1, 'seen', %s, %s) returning file_id", [NOW, NOW]
-    ).fetchone()  # fmt: skip
-    register.claim(row[0], "gone.edi")
+    gone = Entry("gone.edi", 1, 0, 0o100644)
+    Register(loader, "acme_3pl", NOW).claim(gone, is_moved=True)
     run(loader, sftp, source)
     assert files(loader) == [("gone.edi", "refused", "file_vanished")]
     assert rows(loader, "select rule from ops.exceptions") == [("file_vanished",)]
@@ -279,10 +283,10 @@ def test_one_unreadable_file_does_not_stop_the_others(
     drop.put("b.edi", an_846(2), age_s=60)
     real = Folders.read
 
-    def refuse_a(self: Folders, claimed_as: str) -> Any:
-        if claimed_as.endswith("a.edi"):
+    def refuse_a(self: Folders, path: str, expected: Any = None) -> Any:
+        if path.endswith("a.edi"):
             raise PermissionError(13, "Permission denied")
-        return real(self, claimed_as)
+        return real(self, path, expected)
 
     with monkeypatch.context() as patch:
         patch.setattr(Folders, "read", refuse_a)
@@ -321,9 +325,9 @@ def test_a_lost_warehouse_leaves_the_file_for_the_next_poll(
     drop.put("a.edi", an_846(1))
     real = Folders.read
 
-    def read_and_kill(self: Folders, claimed_as: str) -> Any:
+    def read_and_kill(self: Folders, path: str, expected: Any = None) -> Any:
         warehouse.execute("select pg_terminate_backend(%s)", [loader.info.backend_pid])
-        return real(self, claimed_as)
+        return real(self, path, expected)
 
     with monkeypatch.context() as patch:
         patch.setattr(Folders, "read", read_and_kill)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from syncline.edi import Finding, Profile, Reading, reading_of
 from syncline.edi import read_file as read_edi
@@ -28,7 +28,7 @@ class Taken:
     """What became of one file."""
 
     landed: LoadResult
-    is_refused: bool
+    document: Document
 
 
 def profile_of(source: Source) -> Profile:
@@ -47,12 +47,19 @@ def take(conn: psycopg.Connection, source: Source, claim: Claim, content: bytes,
         content: the file, or its first ``size_max_bytes``. size: its whole size on the server.
     """
     digest = sha256(content).hexdigest()
-    document, troubles = read_file(source, claim.name, content, size, _accepted_before(conn, source.name, digest))
+    document, troubles = read_file(source, claim.listed_as, content, size, _accepted_before(conn, source.name, digest))
     is_refused = document.status == "quarantined"
     fault_code = document.fault_code if is_refused else None
-    change = FileChange(claim.file_id, "landed", digest, 0, fault_code, document.fault_detail)
+    change = FileChange(claim.file_id, _state(source, is_refused), digest, 0, fault_code, document.fault_detail)
     load = Load(source.name, FEED, now, [document], is_complete=False, files=[change], troubles=troubles)
-    return Taken(land(conn, load), is_refused=is_refused)
+    return Taken(land(conn, load), document)
+
+
+def _state(source: Source, is_refused: bool) -> Literal["landed", "read", "refused"]:
+    """What a landed file is: one that is read in place is finished, any other is still to be put away."""
+    if source.file_rules.claim == "rename":
+        return "landed"
+    return "refused" if is_refused else "read"
 
 
 def read_file(
@@ -114,18 +121,12 @@ def _troubles(source: Source, name: str, reading: Reading, faults: list[Finding]
     if reading.is_refused:
         rule, fate = "file_refused", "nothing of it was loaded"
     else:
-        rule, fate = (
-            "file_faults",
-            f"{sum(len(each.facts) for each in reading.sets)} facts were loaded, {count} defect(s) were kept out",
-        )
-    return [
-        Trouble(
-            rule,
-            f"{source.name}/{name}",
-            _ascii(f"{fate}: {told}"),
-            f"Send the positions to {source.name} and ask for a corrected file; a new file is read by itself.",
-        )
-    ]
+        loaded = sum(len(each.facts) for each in reading.sets)
+        rule, fate = "file_faults", f"{loaded} facts were loaded, {count} defect(s) were kept out"
+    next_step = f"Send the positions to {source.name} and ask for a corrected file; a new file is read by itself."
+    if faults[0].code == "file_compressed":
+        next_step = f"Ask {source.name} to send it unpacked; a new file is read by itself."
+    return [Trouble(rule, f"{source.name}/{name}", _ascii(f"{fate}: {told}"), next_step)]
 
 
 def _ascii(text: str) -> str:

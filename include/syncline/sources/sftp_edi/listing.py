@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Attributes of an entry: SSH File Transfer Protocol, version 3, section 5.
 HAS_SIZE, HAS_OWNER, HAS_MODE, HAS_TIMES, HAS_EXTENSIONS = 1, 2, 4, 8, 0x80000000
 EXTENSIONS_MAX = 100
+SIZE_MAX = 2**63 - 1  # a server may say more, a table cannot hold it
 TIME_MAX_S = 4_102_444_800  # the year 2100: what comes later no tool can hold
 
 
@@ -78,4 +79,10 @@ def _entry(message: Message) -> Entry:
             raise SFTPError(f"an entry with {extensions} extensions in a listing")
         for _ in range(2 * extensions):
             message.get_binary()
-    return Entry(name, size, min(modified_s, TIME_MAX_S), mode)
+    return Entry(name, min(size, SIZE_MAX), min(modified_s, TIME_MAX_S), mode)
+
+
+def entry_of(name: str, found: Any) -> Entry:
+    """An entry of paramiko's ``SFTPAttributes`` of one file, as a listing would tell it."""
+    size, modified_s = int(found.st_size or 0), int(found.st_mtime or 0)
+    return Entry(name, min(size, SIZE_MAX), min(modified_s, TIME_MAX_S), int(found.st_mode or 0))

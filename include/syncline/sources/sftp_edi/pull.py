@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from paramiko.sftp import SFTPError
 from paramiko.ssh_exception import SSHException
 
-from syncline.errors import PartnerUnavailable, RetryableError, SynclineError, WarehouseUnavailable
+from syncline.errors import ConfigurationError, PartnerUnavailable, RetryableError, SynclineError, WarehouseUnavailable
 from syncline.landing import Load, land
 from syncline.landing.lane import source_lane
 from syncline.landing.warehouse_errors import warehouse_errors
-from syncline.sources.sftp_edi.folders import LISTING_MAX, Folders, hostility
-from syncline.sources.sftp_edi.intake import FEED, profile_of, take
+from syncline.sources.sftp_edi.claims import ByRename, Claiming, InPlace, Waiting
+from syncline.sources.sftp_edi.folders import IN_PLACE, LISTING_MAX, ClaimRefused, Folders
+from syncline.sources.sftp_edi.intake import FEED, profile_of
 from syncline.sources.sftp_edi.listing import Entry
-from syncline.sources.sftp_edi.register import Claim, Register, storable
-from syncline.sources.summary import PullResult
+from syncline.sources.sftp_edi.register import CLAIMED, Register, storable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     import psycopg
 
     from syncline.registry import Source
+    from syncline.sources.summary import PullResult
 
 FAILURES_TOLD = 5
 # Each refused entry is a row and an exception for a person: above this one exception speaks for all of them.
 REFUSALS_MAX = 200
 # Files that are noted in one poll as still being written; the oldest come first, the others have their turn later.
 NOTED_MAX = 1_000
+# Claims that a server may forbid before any was allowed, until the poll takes its word for all of them.
+FORBIDDEN_MAX = 3
 
 
 def pull(
@@ -46,12 +49,13 @@ def pull(
     Raises:
         PartnerUnavailable: the connection broke. RetryableError: files failed (all others are done), or another
             reader holds the source. WarehouseUnavailable: nothing of the current file was written.
-        ConfigurationError: a folder or the profile of the registry does not exist.
+        ConfigurationError: a folder or the profile of the registry does not exist, or the server forbids what
+            `claim: rename` needs.
     """
     profile_of(source)
     with source_lane(conn, source.name), warehouse_errors(f"register files of {source.name}"):
         try:
-            return _Poll(conn, sftp, source, now).run(server_now_s)
+            return _Poll(conn, sftp, source, now, server_now_s).run()
         except (SSHException, SFTPError, EOFError, OSError) as error:
             raise PartnerUnavailable(
                 f"{source.name}: the server refused or the connection broke ({type(error).__name__}: {error!s:.100}).",
@@ -61,41 +65,43 @@ def pull(
 
 
 class _Poll:
-    def __init__(self, conn: psycopg.Connection, sftp: Any, source: Source, now: datetime) -> None:
+    def __init__(
+        self, conn: psycopg.Connection, sftp: Any, source: Source, now: datetime, server_now_s: float | None
+    ) -> None:
         self._conn = conn
         self._source = source
         self._now = now
+        self._server_now_s = server_now_s
         self._folders = Folders(sftp, source)
         self._register = Register(conn, source.name, now)
-        self._result = PullResult(source.name)
+        way = ByRename if source.file_rules.claim == "rename" else InPlace
+        self._claims: Claiming = way(conn, source, self._folders, self._register, now, self._is_old)
         self._failures: list[tuple[str, Exception]] = []
+        self._forbidden = 0
 
-    def run(self, server_now_s: float | None) -> PullResult:
-        listing = self._folders.inbox()
-        in_processing = self._folders.processing()
-        # Names that are not printable never came from us, and no table can hold them.
-        claimed = {entry.name for entry in in_processing if entry.name.isprintable()}
-        known = self._register.known_claims(claimed) if claimed else set()
-        strangers = [entry for entry in in_processing if entry.name not in known]
-        waiting = self._refuse(listing.entries, strangers, is_cut=listing.is_cut)
+    def run(self) -> PullResult:
+        inbox = self._folders.inbox()
         left_over = self._register.unfinished()
-        left_over += [self._register.adopt(each.name) for each in strangers if not hostility(each)]
+        strangers, is_cut = self._claims.strangers(left_over)
+        is_cut = is_cut or inbox.is_cut
+        waiting = self._claims.unread(self._refuse(inbox.entries, strangers, is_cut=is_cut))
         for claim in left_over:
-            self._guarded(claim.name, self._resume, claim, claimed, waiting)
-        ready, is_all = self._settled(waiting, server_now_s)
+            self._guarded(claim.name, self._claims.resume, claim, waiting)
+        ready, is_all = self._settled(waiting)
         for entry in ready:
-            self._guarded(entry.name, self._claim, entry)
-        is_complete = not self._failures and is_all and not listing.is_cut
-        self._result = self._result.plus(
-            land(self._conn, Load(self._source.name, FEED, self._now, is_complete=is_complete))
-        )
+            self._guarded(entry.name, self._claims.claim, entry)
+        is_complete = not self._failures and is_all and not is_cut
+        noted = land(self._conn, Load(self._source.name, FEED, self._now, is_complete=is_complete))
         self._tell_failures()
-        return replace(self._result, is_complete=is_complete)
+        return replace(self._claims.result.plus(noted), is_complete=is_complete)
 
-    def _refuse(self, inbox: list[Entry], strangers: list[Entry], *, is_cut: bool) -> list[Entry]:
-        """Tell once of every entry that is never touched; the entries of the inbox that may be claimed."""
+    def _refuse(self, inbox: list[Entry], strangers: list[Entry], *, is_cut: bool) -> Waiting:
+        """Tell once of every entry that is never touched; the entries that may be claimed, those of the inbox first.
+
+        A stranger lies among the claimed files and is no claim of ours: it has that folder in its name.
+        """
         told = [(entry, self._folders.refusal(entry)) for entry in inbox]
-        told += [(entry, hostility(entry)) for entry in strangers]
+        told += [(self._stranger(entry), self._folders.refusal(_own(entry))) for entry in strangers]
         refused = [(entry, why) for entry, why in told if why]
         if refused:
             known = self._register.refused([storable(entry.name) for entry, _ in refused])
@@ -107,71 +113,35 @@ class _Poll:
                 self._register.overfull(f"{len(refused)} of its files are none that may be read")
         if is_cut:
             self._register.overfull(f"it has more than {LISTING_MAX} files, and the others were not looked at")
-        return [entry for entry, why in told[: len(inbox)] if not why]
+        return {entry.name: entry for entry, why in told if not why}
 
-    def _resume(self, claim: Claim, in_processing: set[str], waiting: list[Entry]) -> None:
-        """Go on where an earlier run stopped:
+    def _stranger(self, entry: Entry) -> Entry:
+        return entry._replace(name=self._folders.claimed(entry.name))
 
-        written    | on the server      | now
-        -----------|--------------------|--------------------------------------------
-        claimed    | still in the inbox | rename, land, put away
-        claimed    | processing         | land, put away
-        landed     | processing         | put away
-        landed     | archive, refused   | write that it is there
-        """
-        if claim.state == "landed":
-            is_refused = claim.fault_code is not None
-            if claim.claimed_as in in_processing:
-                self._folders.put_away(claim.claimed_as, is_refused=is_refused)
-            elif not self._folders.is_away(claim.claimed_as, is_refused=is_refused):
-                self._register.lose(claim)
-                return
-            self._register.finish(claim, is_refused=is_refused)
-        elif claim.claimed_as in in_processing:
-            self._land(claim)
-        elif any(entry.name == claim.name for entry in waiting):
-            self._folders.claim(claim.name, claim.claimed_as)
-            waiting[:] = [entry for entry in waiting if entry.name != claim.name]
-            self._land(claim)
-        else:
-            self._register.lose(claim)
-
-    def _settled(self, waiting: list[Entry], server_now_s: float | None) -> tuple[list[Entry], bool]:
+    def _settled(self, waiting: Waiting) -> tuple[list[Entry], bool]:
         """Entries to claim now, and whether that is all there is; the others are noted."""
-        seen = self._register.seen([entry.name for entry in waiting]) if waiting else {}
+        seen = self._register.seen(list(waiting)) if waiting else {}
         ready: list[Entry] = []
         noted = 0
-        for entry in waiting:
+        for entry in waiting.values():
             if len(ready) == self._source.file_rules.files_max or noted == NOTED_MAX:
                 return ready, False
-            if seen.get(entry.name) == (entry.size, entry.modified_s) or self._is_old(entry, server_now_s):
+            if seen.get(entry.name) == (entry.size, entry.modified_s) or self._is_old(entry):
                 ready.append(entry)
             else:
                 self._register.see(entry)
                 noted += 1
         return ready, True
 
-    def _is_old(self, entry: Entry, server_now_s: float | None) -> bool:
-        return server_now_s is not None and server_now_s - entry.modified_s >= self._source.file_rules.settle_s
-
-    def _claim(self, entry: Entry) -> None:
-        claim = self._register.claim(self._register.see(entry), entry.name)
-        try:
-            self._folders.claim(entry.name, claim.claimed_as)
-        except FileNotFoundError:
-            self._register.lose(claim)
-            return
-        self._land(claim)
-
-    def _land(self, claim: Claim) -> None:
-        content, size = self._folders.read(claim.claimed_as)
-        taken = take(self._conn, self._source, claim, content, size, self._now)
-        self._result = self._result.plus(taken.landed)
-        self._folders.put_away(claim.claimed_as, is_refused=taken.is_refused)
-        self._register.finish(claim, is_refused=taken.is_refused)
+    def _is_old(self, entry: Entry) -> bool:
+        now_s = self._server_now_s
+        return now_s is not None and now_s - entry.modified_s >= self._source.file_rules.settle_s
 
     def _guarded(self, name: str, step: Any, *values: Any) -> None:
-        """One file's failure does not stop the others; all are told at the end."""
+        """One file's failure does not stop the others; all are told at the end. A server that refuses the first
+        claims and did none is asked no more."""
+        if self._forbidden >= FORBIDDEN_MAX and not self._claims.claims:
+            return
         try:
             step(*values)
         except (WarehouseUnavailable, ConnectionError, TimeoutError):
@@ -180,18 +150,32 @@ class _Poll:
             if self._folders.is_lost:
                 raise
             self._failures.append((name, error))
+            self._forbidden += isinstance(error, ClaimRefused) and error.is_forbidden
 
     def _tell_failures(self) -> None:
         if not self._failures:
             return
         told = "; ".join(f"{name!a}: {_reason(error)}" for name, error in self._failures[:FAILURES_TOLD])
         more = len(self._failures) - FAILURES_TOLD
-        raise RetryableError(
+        said = (
             f"{self._source.name}: {len(self._failures)} file(s) could not be finished: {told}"
-            + (f"; and {more} more." if more > 0 else "."),
+            + (f"; and {more} more." if more > 0 else ".")
+        )  # fmt: skip
+        if self._forbidden == len(self._failures) and not self._claims.claims:
+            raise ConfigurationError(
+                said,
+                next_step=f"Ask the partner for the right to rename in {self._source.file_rules.inbox!r}, {IN_PLACE}.",
+                source=self._source.name,
+            ) from self._failures[0][1]
+        raise RetryableError(
+            said,
             next_step="All other files are landed. The next poll goes on with these; ops.files shows their state.",
             source=self._source.name,
         ) from self._failures[0][1]
+
+
+def _own(entry: Entry) -> Entry:
+    return entry._replace(name=CLAIMED.sub("", entry.name, count=1))
 
 
 def _reason(error: Exception) -> str:
