@@ -50,7 +50,7 @@ def test_a_good_file_is_its_facts() -> None:
 def test_a_finding_has_the_value_as_written_and_never_shows_it() -> None:
     (found,) = read(a_file(a_set("0001", "LIN*1*SK*SKU-1", f"QTY*17*{'9' * 60}*EA"))).faults
     assert (found.code, found.element, found.value) == ("element_form", 2, "9" * 40)
-    assert "9" * 21 in found.message and found.value not in repr(replace(found, message=""))
+    assert found.value not in repr(replace(found, message=""))
 
 
 @pytest.mark.parametrize("usage", ["T", "I"])
