@@ -73,9 +73,10 @@ def _where(each: Told, reading: SetReading) -> tuple[int, str, str]:
 
 def set_status(reading: SetReading) -> str:
     """AK501: A, E or R. A line that is kept out leaves its set accepted with errors."""
-    if reading.verdict == "rejected":
+    verdict = reading.verdict
+    if verdict == "rejected":
         return "R"
-    return "E" if reading.verdict == "tolerated" or told(reading.taken.findings) else "A"
+    return "E" if verdict == "tolerated" or told(reading.taken.findings) else "A"
 
 
 def group_response(
@@ -90,18 +91,19 @@ def group_response(
     versions = (said(group.version),) if kind == "999" else ()
     segments: list[AnswerSegment] = [("AK1", said(group.code), control, *versions)]
     errors = SegmentErrors(kind)
+    statuses = {id(each): set_status(each) for each in sets}
     for each in answered:
-        segments += _set_response(kind, each, errors)
+        segments += _set_response(kind, each, statuses[id(each)], errors)
     around = of_scope(interchange.findings, "group", group.control)
-    refused = sum(each.verdict == "rejected" for each in sets)
-    status = _group_status([set_status(each) for each in sets], around)
+    refused = sum(each == "R" for each in statuses.values())
+    status = _group_status(set(statuses.values()), around)
     included = group.said if group.said.isascii() and group.said.isdigit() else str(group.sets)
     notes = _codes(each.code.x12 for each in told(around, "group"))
     segments.append(("AK9", status, included[:6], str(group.sets), str(len(sets) - refused), *notes))
     return status, tuple(segments)
 
 
-def _set_response(kind: Kind, reading: SetReading, errors: SegmentErrors) -> list[AnswerSegment]:
+def _set_response(kind: Kind, reading: SetReading, status: str, errors: SegmentErrors) -> list[AnswerSegment]:
     taken = reading.taken
     versions = (said(taken.opener.get(3)),) if kind == "999" else ()
     in_error = errors.of(reading)
@@ -111,14 +113,14 @@ def _set_response(kind: Kind, reading: SetReading, errors: SegmentErrors) -> lis
     return [
         ("AK2", said(taken.type) or NO_SET, said(taken.control) or NO_SET_CONTROL, *versions),
         *in_error,
-        (f"{errors.prefix}5", set_status(reading), *_codes(codes)),
+        (f"{errors.prefix}5", status, *_codes(codes)),
     ]
 
 
-def _group_status(statuses: Sequence[str], around: Sequence[Finding]) -> str:
+def _group_status(statuses: set[str], around: Sequence[Finding]) -> str:
     """AK901: P when some sets are rejected, R when all are."""
     if "R" in statuses:
-        return "P" if set(statuses) != {"R"} else "R"
+        return "P" if statuses != {"R"} else "R"
     return "E" if "E" in statuses or around else "A"
 
 
