@@ -20,7 +20,7 @@ from syncline.edi.spool import Spool
 from syncline.edi.units import Body, Collected, Interchange, Take, TransactionSet, Units
 from syncline.landing import Fact, fault
 
-READING = "edi/3"  # raise it with every change of what the code reads from the same bytes; tables have their digest
+READING = "edi/4"  # raise it with every change of what the code reads from the same bytes; tables have their digest
 DETAIL_MAX_CHARS = 1_000
 HEAD_BYTES = 65_536
 BINARY_BYTES = frozenset(range(32)) - {7, 9, 10, 13, 21, 28, 29, 30, 31}  # 0x15, 0x1c-0x1f separate in real files
@@ -192,9 +192,14 @@ class Reading:
         return len(self.sets) - self.sets_accepted
 
     @property
+    def is_receipt(self) -> bool:
+        """Interchanges that acknowledge ours (TA1) need no set."""
+        return not self.sets and any(each.service for each in self.interchanges)
+
+    @property
     def verdict(self) -> FileVerdict:
         """``partial``: a set is refused, or the envelope lies about the others."""
-        if not self.sets_accepted and not self._only_serves:
+        if not self.sets_accepted and not self.is_receipt:
             return "rejected"
         is_whole = not self.own and not any(
             found.severity == "error" for each in self.interchanges for found in each.findings
@@ -202,15 +207,10 @@ class Reading:
         return "accepted" if is_whole and not self.sets_quarantined else "partial"
 
     @property
-    def _only_serves(self) -> bool:
-        """No set, but interchange acknowledgments (TA1)."""
-        return not self.sets and not self.own and any(each.service for each in self.interchanges)
-
-    @property
     def is_refused(self) -> bool:
         """Nothing of the file could be used: it is quarantined whole."""
-        if not self.sets_accepted:
-            return not self._only_serves
+        if not self.sets_accepted and not self.is_receipt:
+            return True
         is_kept_out = any(found.severity == "error" and found.scope == "line" for found in self.findings)
         return is_kept_out and not any(len(each.facts) for each in self.sets)
 
@@ -240,7 +240,7 @@ def read_file(data: bytes | BinaryIO, *, source: str, file: str, profile: Profil
             reading.sets.append(item)
         else:
             reading.interchanges.append(item)
-    if not reading.sets and not any(each.service for each in reading.interchanges):
+    if not reading.sets and not reading.is_receipt:
         reading.own.append(_nothing_finding(reading, size))
     return reading
 

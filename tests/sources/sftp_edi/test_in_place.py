@@ -70,8 +70,12 @@ def test_files_are_read_once_and_left(loader: psycopg.Connection, read_only: Any
     before = tree(drop.root)
     result = poll(loader, read_only, in_place)
     assert (result.facts, result.documents, result.is_complete) == (1, 2, True)
-    wanted = [("a.csv", "refused", "file_not_expected"), ("a.edi", "read", None), ("bad.edi", "refused", "no_interchange"),
-              ("link.edi", "refused", "file_is_link")]  # fmt: skip
+    wanted = [
+        ("a.csv", "refused", "file_not_expected"),
+        ("a.edi", "read", None),
+        ("bad.edi", "refused", "no_interchange"),
+        ("link.edi", "refused", "file_is_link"),
+    ]
     assert sorted(files(loader)) == wanted
     for _ in range(2):
         again = poll(loader, read_only, in_place, LATER)
