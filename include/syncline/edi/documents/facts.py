@@ -196,6 +196,9 @@ class Teller:
             parts = [text for part, text in zip(self._line, parts, strict=True) if text or not part.is_optional]
         line_key = "/".join(parts)
         suffix = f"/{rule.table.part}" if rule.table.part else ""
+        if rule.table.kind == "movement":
+            # A receipt may have the number of its shipment notice: lines of two documents are two lines.
+            line_key = f"{self._table.set}/{line_key}"
         if rule.table.kind == "movement" and self._event:
             event = [part.of(loop, values) for part in self._event]
             if all(text or part.is_optional for part, text in zip(self._event, event, strict=True)):
