@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import figures, machine
+from bench import edi, figures, machine
 from bench.figures import Figure
 from bench.idle import idle_figures
 from bench.installation import import_figure, installation_figures
@@ -29,8 +30,16 @@ from bench.sizes import SIZES, Size
 from bench.warehouse import Bench, throw_away
 from syncline.home import project_root
 
-BENCHES = ("landing", "rebuild", "micro", "deep", "idle", "installation")
+BENCHES = ("edi", "landing", "rebuild", "micro", "deep", "idle", "installation")
 ROWS_TO_LOAD, BYTES_TO_LOAD = 0.4, 4.0
+EDI: dict[str, tuple[str, str, tuple[str, float] | None]] = {
+    "split": ("846, `bytes.split` at the terminator: the limit", "MB/s", None),
+    "tokenized": ("846 tokenized", "MB/s", (">=", 25.0)),
+    "facts": ("846 to facts", "MB/s", (">=", 12.0)),
+    "invrpt_facts": ("INVRPT to facts", "MB/s", (">=", 10.0)),
+    "pyx12": ("846, pyx12's segment reader", "MB/s", None),
+    "memory_mib": ("846 to facts, memory above the interpreter", "MiB", ("<=", 64.0)),
+}
 PAGE = Path("docs") / "reference" / "performance.md"
 
 
@@ -50,10 +59,11 @@ def main() -> None:
     wanted = given.only or list(BENCHES)
     size, date = SIZES[given.size], machine.run_date(given.date)
     started = time.perf_counter()
+    found = list(_edi(size)) if "edi" in wanted else []
     with throw_away(given.keep) as bench:
         with bench.connect("postgres") as conn:
             shape = machine.shape(conn.info.server_version)
-        found = list(_measure(bench, size, given.seed, wanted))
+        found += _measure(bench, size, given.seed, wanted)
     if "installation" in wanted and size.installation_minutes:
         say("installation")
         found += [import_figure(), *installation_figures(size, given.seed, date)]
@@ -101,6 +111,15 @@ def _measure(bench: Bench, size: Size, seed: int, wanted: list[str]) -> Iterator
         what = f"the same with keys {size.deep_facts // size.history} × as long, {size.deep_items} SKUs in both"
         yield micro_figure(what, micro_batches(bench, (short, deep), size, seed + 50), named)
         bench.drop(deep)
+
+
+def _edi(size: Size) -> Iterator[Figure]:
+    say(f"EDI files of {size.edi_items:,} items")
+    with TemporaryDirectory() as folder:
+        found = edi.speeds(Path(folder), size.edi_items)
+    for name, (what, unit, target) in EDI.items():
+        if name in found:
+            yield Figure.of("edi", what, [found[name]], unit, target=target, detail=found)
 
 
 def _landing(bench: Bench, size: Size, seed: int) -> Iterator[Figure]:

@@ -18,6 +18,7 @@ class Size:
     history: int
     batch: int
     repetitions: int
+    edi_items: int  # of an 846 and an INVRPT; 200,000 are 34 MB
     landing_rounds: int  # each is the median of its own repetitions
     idle_polls: int
     deep_items: int  # SKUs of the history whose keys are long instead of many
@@ -31,7 +32,7 @@ class Size:
 
 
 SIZES = {
-    "small": Size("small", (40_000, 80_000), 40_000, 1_000, 2, 1, 10, 400, 0, 0.0, 0.0),
-    "full": Size("full", (1_000_000, 5_000_000), 100_000, 10_000, 5, 3, 50, 400, 1_000_000, 3.0, 50.0),
-    "large": Size("large", (1_000_000, 10_000_000), 100_000, 10_000, 3, 1, 10, 400, 0, 0.0, 0.0),
+    "small": Size("small", (40_000, 80_000), 40_000, 1_000, 2, 10_000, 1, 10, 400, 0, 0.0, 0.0),
+    "full": Size("full", (1_000_000, 5_000_000), 100_000, 10_000, 5, 200_000, 3, 50, 400, 1_000_000, 3.0, 50.0),
+    "large": Size("large", (1_000_000, 10_000_000), 100_000, 10_000, 3, 200_000, 1, 10, 400, 0, 0.0, 0.0),
 }
