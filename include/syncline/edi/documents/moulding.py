@@ -8,8 +8,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from syncline.edi.documents.elements import PARTS_OF_ITEM, Address, address, name_of
-from syncline.edi.documents.shape import POSITION, Mould, Pick, Shape
+from syncline.edi.documents.shape import SEPARATOR, Pick, Shape
 from syncline.edi.tokenizer import Segment
+from syncline.landing import Fact
 
 if TYPE_CHECKING:
     from syncline.edi.documents.compile import Plan
@@ -21,6 +22,7 @@ STEERING_FORMS = ("code", "unit", "count")
 MARK, MARKED_QUANTITY, MARKED_ORDINAL = "\ue000", 7 * 10**14, 8 * 10**14
 FIRST_MARK = 0xE100
 ORDINALS_APART = 10_000
+POSITION = Fact._fields.index("position")
 _MARKS = re.compile(rf"[78]\d{{14}}|{MARK}.")
 
 
@@ -143,55 +145,82 @@ def moulded(
     clone.leave(1)
     if clone.set.findings or clone.root.values != before:
         return None
-    values = _Values(len(places.varying), names)
-    moulds = [_mould(row, unit, values) for row in clone.spool]
-    fields = [(each.constants[3], each.constants[2]) for each in moulds]
+    mould = Mould(len(places.varying), names, unit[0].number)
+    facts = list(clone.spool)
+    fields = [[mould.field(number, value) for number, value in enumerate(fact)] for fact in facts]
     apart = [MARKED_ORDINAL + ORDINALS_APART * number for number in range(len(names))]
     counts = {name: clone.ordinals[name] - base for name, base in zip(names, apart, strict=True)}
+    said = [(fact.status_ref, fact.location_ref) for fact in facts]
     return Shape(
         len(unit), structure, tuple([flat[each] for each in places.steering]), _getter(places.steering),
-        _getter(places.varying), _getter(places.empty), places.quantities, values.ordinals, values.negated, moulds,
-        {name: count for name, count in counts.items() if count}, may_repeat=len(set(fields)) < len(fields),
+        _getter(places.varying), _getter(places.empty), places.quantities, mould.negated, mould.ordinals, mould.stands,
+        SEPARATOR.join(mould.forms), _getter(mould.parts()), [_getter(mould.placed(each)) for each in fields],
+        mould.constants, {name: count for name, count in counts.items() if count},
+        may_repeat=len(set(said)) < len(said),
     )  # fmt: skip
 
 
-class _Values:
-    """Numbers of the values that facts are filled with: texts and ordinals; ``negated`` stand behind a minus."""
+class Mould:
+    """What the fields of facts are made of; a source is a kind and a number in its kind."""
 
-    def __init__(self, texts: int, names: list[str]) -> None:
-        self._texts, self._names = texts, names
+    def __init__(self, texts: int, names: list[str], first: int) -> None:
+        self._texts, self._names, self._first = texts, names, first
         self.ordinals: list[tuple[str, int]] = []
+        self.stands: list[int] = []
         self.negated: list[int] = []
+        self.forms: list[str] = []
+        self.constants: list[Any] = []
+        self._parts: list[tuple[str, int]] = []
 
-    def number(self, mark: str) -> int:
-        """Of what a mark stands for."""
+    def field(self, number: int, value: Any) -> tuple[str, int]:
+        """Where a field's value comes from."""
+        if number == POSITION:
+            return self._position(value)
+        marks = _MARKS.findall(value) if isinstance(value, str) else []
+        if not marks:
+            self.constants.append(value)
+            return "constant", len(self.constants) - 1
+        form = "%s".join(text.replace("%", "%%") for text in _MARKS.split(value))
+        sources = [self._source(mark) for mark in marks]
+        if form == "%s" and sources[0][0] == "text":
+            return sources[0]
+        if form == "-%s":
+            self.negated.append(sources[0][1])
+        return self._composed(form, sources)
+
+    def parts(self) -> list[int]:
+        """What fills the forms, by its place in texts, ordinals, and number and byte of the stands."""
+        starts = {"text": 0, "ordinal": self._texts, "stand": self._texts + len(self.ordinals)}
+        return [starts[kind] + number for kind, number in self._parts]
+
+    def placed(self, fields: list[tuple[str, int]]) -> list[int]:
+        """Fields by their place in texts, composed fields and constants."""
+        starts = {"text": 0, "form": self._texts, "constant": self._texts + max(1, len(self.forms))}
+        return [starts[kind] + number for kind, number in fields]
+
+    def _position(self, value: str) -> tuple[str, int]:
+        number, segment_id = value.split()[1:3]
+        at = int(number) - self._first
+        if at not in self.stands:
+            self.stands.append(at)
+        stand = 2 * self.stands.index(at)
+        return self._composed(f"segment %s {segment_id} at byte %s", [("stand", stand), ("stand", stand + 1)])
+
+    def _composed(self, form: str, sources: list[tuple[str, int]]) -> tuple[str, int]:
+        self.forms.append(form)
+        self._parts += sources
+        return "form", len(self.forms) - 1
+
+    def _source(self, mark: str) -> tuple[str, int]:
         if mark[0] == MARK:
-            return ord(mark[1]) - FIRST_MARK
+            return "text", ord(mark[1]) - FIRST_MARK
         if mark[0] == "7":
-            return int(mark) - MARKED_QUANTITY
+            return "text", int(mark) - MARKED_QUANTITY
         which, number = divmod(int(mark) - MARKED_ORDINAL, ORDINALS_APART)
         ordinal = (self._names[which], number)
         if ordinal not in self.ordinals:
             self.ordinals.append(ordinal)
-        return self._texts + self.ordinals.index(ordinal)
-
-
-def _mould(row: tuple[Any, ...], unit: list[Segment], values: _Values) -> Mould:
-    constants: list[Any] = list(row)
-    plain, formed = [], []
-    at = int(row[POSITION].split()[1]) - unit[0].number
-    for field, value in enumerate(row):
-        if field == POSITION or not isinstance(value, str) or not (marks := _MARKS.findall(value)):
-            continue
-        form = "%s".join(text.replace("%", "%%") for text in _MARKS.split(value))
-        numbers = [values.number(mark) for mark in marks]
-        if form == "-%s":
-            values.negated.append(numbers[0])
-        if form == "%s":
-            plain.append((field, numbers[0]))
-        else:
-            formed.append((field, form, _getter(numbers)))
-    return Mould(constants, plain, formed, at, unit[at].id)
+        return "ordinal", self.ordinals.index(ordinal)
 
 
 def _getter(positions: list[int]) -> Pick:

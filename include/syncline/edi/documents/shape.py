@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from syncline.edi.documents.forms import FORMS
 from syncline.landing import Fact
@@ -14,31 +14,19 @@ if TYPE_CHECKING:
 
 TEXT_CHARS_MAX = 80
 _DECIMAL = FORMS["decimal"]
-POSITION = Fact._fields.index("position")
 _LINE, _LOCATION, _MEASURE = (Fact._fields.index(name) for name in ("line_key", "location_ref", "status_ref"))
-Pick = Callable[[list[str]], tuple[str, ...]]
+SEPARATOR = "\x1f"  # no printable text has it
+Pick = Callable[[list[Any]], tuple[Any, ...]]
 Row = tuple[Any, ...]
-
-
-class Mould(NamedTuple):
-    """One fact: its constants, what goes into which field, and the segment it stands at.
-
-    ``plain``: (field, number of the value). ``formed``: (field, a form with %s, the numbers of its values).
-    """
-
-    constants: list[Any]
-    plain: list[tuple[int, int]]
-    formed: list[tuple[int, str, Pick]]
-    at: int
-    segment_id: str
 
 
 @dataclass(slots=True)
 class Shape:
     """How loops of one shape become facts. ``size`` is in segments, ``counts`` are the loops in one by name.
 
-    The values of a loop are its texts that vary, then ``ordinals`` (name and number of a loop in it). ``negated``
-    stand behind a minus: zero has none.
+    ``forms`` are all composed fields of all facts in one text. They are filled from the texts that vary, ``ordinals``
+    (name and number of a loop) and, for each of ``stands`` (segments that facts stand at), its number and byte.
+    ``rows`` pick their fields from the texts, the composed fields and ``constants``. ``negated`` stand behind a minus.
     """
 
     size: int
@@ -48,9 +36,13 @@ class Shape:
     vary: Pick
     empty: Pick
     quantities: list[int]
-    ordinals: list[tuple[str, int]]
     negated: list[int]
-    moulds: list[Mould]
+    ordinals: list[tuple[str, int]]
+    stands: list[int]
+    forms: str
+    parts: Pick
+    rows: list[Pick]
+    constants: list[Any]
     counts: dict[str, int]
     may_repeat: bool
 
@@ -59,16 +51,11 @@ class Shape:
         texts = self.vary(flat)
         if not self._is_plain(texts) or any(self.empty(flat)):
             return None
-        values = [*texts, *[str(ordinals.get(name, 0) + number) for name, number in self.ordinals]]
-        rows = []
-        for constants, plain, formed, at, segment_id in self.moulds:
-            row = constants.copy()
-            for field, number in plain:
-                row[field] = values[number]
-            for field, form, pick in formed:
-                row[field] = form % pick(values)
-            row[POSITION] = f"segment {run.number + first + at} {segment_id} at byte {run.offset(first + at)}"
-            rows.append(tuple(row))
+        said: list[Any] = [*texts, *[ordinals.get(name, 0) + number for name, number in self.ordinals]]
+        for at in self.stands:
+            said += (run.number + first + at, run.offset(first + at))
+        values = [*texts, *(self.forms % self.parts(said)).split(SEPARATOR), *self.constants]
+        rows = [pick(values) for pick in self.rows]
         if self.may_repeat and len({(row[_LINE], row[_LOCATION], row[_MEASURE]) for row in rows}) < len(rows):
             return None
         return rows

@@ -12,14 +12,13 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from syncline.edi.documents.moulding import Places, moulded
+from syncline.edi.documents.shape import SEPARATOR, Row, Shape
 from syncline.edi.tokenizer import Segment
 
 if TYPE_CHECKING:
     from syncline.edi.documents.interpreter import Interpreter
-    from syncline.edi.documents.shape import Row, Shape
     from syncline.edi.tokenizer import Run
 
-SEPARATOR = "\x1f"
 SHAPES_MAX = 256
 SEGMENTS_MAX = 40
 MISSES_MAX = 64
