@@ -16,6 +16,7 @@ import yaml
 
 from syncline.cli import command_names
 from syncline.connections import connection
+from syncline.edi.partners import load
 from syncline.registry import Registry
 from syncline.twin.baselines import BASELINES
 from syncline.twin.score_table import ROWS
@@ -103,8 +104,19 @@ def test_the_measured_table_has_the_rows_of_the_score() -> None:
     assert names == ["", "syncline", *(baseline.name for baseline in BASELINES)]
 
 
+PROFILES_PAGE = "add-a-partner.md"
+
+
+def test_profile_examples_are_accepted(pages: list[Path], fences: Fences, tmp_path: Path) -> None:
+    (page,) = (page for page in pages if page.name == PROFILES_PAGE)
+    (example,) = fences(page, "yaml")
+    (tmp_path / "example.yml").write_text(example, encoding="utf-8")
+    assert load(tmp_path / "example.yml").senders == ("ACMELOG",)
+
+
 def test_registry_examples_are_accepted(pages: list[Path], fences: Fences) -> None:
-    examples = [yaml.safe_load(textwrap.dedent(body)) for page in pages for body in fences(page, "yaml")]
+    others = [page for page in pages if page.name != PROFILES_PAGE]
+    examples = [yaml.safe_load(textwrap.dedent(body)) for page in others for body in fences(page, "yaml")]
     assert examples
     for example in examples:
         Registry.model_validate({"sources": [], "targets": [], **example})
