@@ -28,6 +28,19 @@ def test_the_import_contract_names_every_part_of_the_product() -> None:
     assert "ignore_imports" not in contract
 
 
+def test_the_twins_edi_knows_nothing_of_the_product() -> None:
+    """A writer that asks the reader would repeat its mistakes; the errors of the command line are all they share."""
+    imported = {
+        name
+        for path in (PACKAGE / "twin" / "edi").rglob("*.py")
+        for name in re.findall(r"^\s*(?:from|import) (syncline[\w.]*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert {name for name in imported if not name.startswith("syncline.twin.edi")} == {"syncline.errors"}
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    contract = next(each for each in linter["contracts"] if each.get("source_modules") == ["syncline.twin.edi"])
+    assert {"syncline.edi", "syncline.landing", "dbt"} <= set(contract["forbidden_modules"])
+
+
 @pytest.mark.parametrize("folder", ["dbt_project", "expectations", "dags", "plugins"])
 def test_nothing_beside_the_package_names_the_twin(folder: str) -> None:
     """Import-linter sees Python imports only: SQL, YAML and DAG files are read here."""

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import time
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import paramiko
 import pytest
 
 from syncline.edi.reading import read_file
-from syncline.twin.faults import Faults
+from syncline.twin import file_shape
+from syncline.twin.faults import Faults, known
 from syncline.twin.ledger import Key
 from syncline.twin.network import EDI_CODES, ITEMS, PARTNERS
 from syncline.twin.partner_files import PartnerFiles
@@ -157,6 +159,52 @@ def test_the_product_reads_every_right_file_whole(tmp_path: Path) -> None:
             reading = read_file(path.read_bytes(), source=partner.source, file=path.name)
             assert (reading.faults, len(list(reading.facts))) == ([], len(ITEMS) * len(EDI_CODES))
             assert {fact.location_ref for fact in reading.facts} == {partner.warehouse_ref}
+
+
+SHAPES = [name for name in known() if name in file_shape.NAMES]
+
+
+@pytest.mark.parametrize("fault", SHAPES)
+def test_a_shape_changes_the_bytes_and_nothing_that_is_said(tmp_path: Path, fault: str) -> None:
+    _, plain = dropped(tmp_path / "plain", Faults.none(date_only=0.5), hours=6)
+    world, shaped = dropped(tmp_path / "shaped", Faults.none(date_only=0.5, **{fault: 1.0}), hours=6)
+    names = sorted(path.name for path in plain.iterdir())
+    assert sorted(path.name for path in shaped.iterdir()) == names
+    assert world.count.injected[fault] == len(names) - 2
+    for name in names:
+        one, other = ((folder / name).read_bytes() for folder in (plain, shaped))
+        assert (one == other) == (name in (names[0], names[-1]))  # the first and the last come without a fault
+        readings = [read_file(content, source="p", file=name) for content in (one, other)]
+        assert [reading.faults for reading in readings] == [[], []]
+        assert [fact._replace(position="") for fact in readings[0].facts] == [
+            fact._replace(position="") for fact in readings[1].facts
+        ]
+
+
+def test_shapes_together_count_what_is_in_them(tmp_path: Path) -> None:
+    """Wrapped text has no line ends and no indentation, whatever was drawn; nor has one line."""
+    shapes = {name: 0.5 for name in SHAPES}
+    world, inbox = dropped(tmp_path, Faults.none(**shapes))
+    found: Counter[str] = Counter()
+    for path in sorted(inbox.iterdir())[1:-1]:
+        content = path.read_bytes()
+        reading = read_file(content, source="p", file=path.name)
+        assert (reading.faults, len(reading.facts)) == ([], len(ITEMS) * len(EDI_CODES))
+        text = content.decode()
+        found["file_bom"] += text.startswith("\ufeff")
+        found["file_terminator"] += "*P*>~" not in text.replace("\r\n", "")
+        found["file_wrapped"] += {len(line) for line in text.lstrip("\ufeff").split("\r\n")[:-1]} == {80}
+    assert {name: world.count.injected[name] for name in found} == found
+    assert set(world.count.injected) == set(SHAPES)
+
+
+def test_shapes_leave_every_other_fault_where_it_was(tmp_path: Path) -> None:
+    faults = {"stale_file": 0.5, "date_only": 0.5, "file_twice": 0.5, "junk_file": 0.3, "wrong_line": 0.01}
+    plain, _ = dropped(tmp_path / "plain", Faults.none(**faults))
+    shaped, _ = dropped(tmp_path / "shaped", Faults.none(**faults, **{name: 0.5 for name in SHAPES}))
+    assert [(each.at_ms, each.name) for each in shaped.files] == [(each.at_ms, each.name) for each in plain.files]
+    rest = {name: times for name, times in shaped.count.injected.items() if name not in SHAPES}
+    assert rest == plain.count.injected
 
 
 def test_sent_twice_is_the_same_bytes_under_another_name(tmp_path: Path) -> None:

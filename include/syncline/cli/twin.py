@@ -22,6 +22,18 @@ app = typer.Typer(
 FAULTS_HELP = "none | default | all, then ,name=rate …; or a .yml, .json or .toml file (see: syncline twin faults)"
 
 
+def _list_habits(is_wanted: bool) -> None:
+    if not is_wanted:
+        return
+    from syncline.twin.edi.habits import known
+
+    width = max(map(len, known()))
+    for name, about in known().items():
+        profile = "; needs a profile" if about["needs_profile"] else ""
+        typer.echo(f"{name:<{width}}  {about['verdict']:<9}  {about['scope']:<11}  {about['meaning']}{profile}")
+    raise typer.Exit
+
+
 @app.command()
 def seeds(folder: Annotated[Path | None, typer.Option(help="Default: the dbt project's seeds.")] = None) -> None:
     """Write the demo network as configuration CSV files."""
@@ -166,6 +178,32 @@ def list_faults(as_json: Annotated[bool, typer.Option("--json")] = False) -> Non
     width = max(map(len, known()))
     for name, (default, meaning) in known().items():
         typer.echo(f"{name:<{width}}  {default:>5}  {meaning}")
+
+
+@app.command("edi")
+def write_edi(
+    out: Annotated[Path, typer.Option(help="Folder for the files and labels.json.", file_okay=False)],
+    seed: Annotated[int, typer.Option(help="The same seed and options give the same bytes.")] = 7,
+    documents: Annotated[str, typer.Option(help="Kinds, separated by commas, or all.")] = "all",
+    habits: Annotated[str, typer.Option(help="all | none | names, separated by commas (see --list-habits).")] = "none",
+    files: Annotated[int, typer.Option(help="How many files; each begins with the next kind.", min=1)] = 16,
+    lines: Annotated[int, typer.Option(help="Instead: one 846 and one INVRPT of so many items.", min=0)] = 0,
+    list_habits: Annotated[
+        bool, typer.Option("--list-habits", is_eager=True, callback=_list_habits, help="List the habits and exit.")
+    ] = False,
+) -> None:
+    """Write EDI files as careless partners write them, with labels of the truth.
+
+    Example: syncline twin edi --documents 846,945,INVRPT --habits wrapped,bom --files 30 --out /tmp/edi
+    """
+    from syncline.twin.edi.folder import read_choices, write_files, write_large
+
+    if lines:
+        written = write_large(out, lines)
+    else:
+        kinds, chosen = read_choices(documents, habits)
+        written = write_files(out, seed, files, kinds, chosen)
+    typer.echo(f"{written} files in {out}")
 
 
 async def _serve(settings: Settings, path: Path, truth_file: Path | None) -> None:

@@ -55,6 +55,14 @@ class Faults:
     junk_file: float = _fault(0.05, "random bytes beside the right file")
     empty_file: float = _fault(0.05, "an empty file beside the right one")
     wrong_line: float = _fault(0.0, "a line states some units too many or too few")
+    # Shapes that a right file may come in: nothing of what it says changes. Off by default
+    file_terminator: float = _fault(0.0, "segments end with another character, or with a line break")
+    file_wrapped: float = _fault(0.0, "a line break after every 80 characters; not where line breaks end segments")
+    file_one_line: float = _fault(0.0, "no line breaks between segments")
+    file_crlf: float = _fault(0.0, "CR LF behind each segment")
+    file_indented: float = _fault(0.0, "segments indented by their level")
+    file_bom: float = _fault(0.0, "a byte order mark before the ISA")
+    file_open_end: float = _fault(0.0, "the last terminator is missing")
     partner_skew_s: int = _fault(0, "a partner's clock is wrong by up to this, always the same; declared is 60")
     # Jobs of the ERP itself ------------------------------------------------------------------------------------
     row_lock_jobs_per_min: float = _fault(10.0, "jobs in a real minute that lock rows our adjustments want")
@@ -85,7 +93,8 @@ class Faults:
 # What is off by default, rare enough that the rest of the feed is still read.
 ALL = {
     "broken_record": 0.005, "unknown_type": 0.005, "unknown_sku": 0.0002, "key_conflict": 0.005, "lost_event": 0.0005,
-    "wrong_line": 0.002, "partner_skew_s": 30,
+    "wrong_line": 0.002, "partner_skew_s": 30, "file_terminator": 0.1, "file_wrapped": 0.05, "file_one_line": 0.05,
+    "file_crlf": 0.1, "file_indented": 0.05, "file_bom": 0.1, "file_open_end": 0.1,
 }  # fmt: skip
 
 

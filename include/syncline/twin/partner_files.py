@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from syncline.twin import x12_846
+from syncline.twin import file_shape, x12_846
 from syncline.twin.deliveries import Delivery
+from syncline.twin.file_shape import PLAIN_SHAPE, Shape
 from syncline.twin.ledger import Key
 from syncline.twin.x12_846 import Advice
 
@@ -29,6 +30,7 @@ class PartnerFiles:
         self._partner, self._world, self._root = partner, world, root
         self._rng = world.day.stream(f"files/{partner.source}")
         self._wrong = world.day.stream(f"wrong lines/{partner.source}")
+        self._shapes = world.day.stream(f"file shape/{partner.source}")
         skew_ms = world.faults.partner_skew_s * 1000
         self._skew_ms = world.day.stream(f"clock/{partner.source}").randint(-skew_ms, skew_ms)
         self._control = 0
@@ -57,7 +59,10 @@ class PartnerFiles:
             has_time = False
             self._world.count.add("date_only")
         advice = self._advice(send_ms, as_of_ms, has_time=has_time)
-        content = self._content(advice, may_be_wrong=True)
+        shape, names = file_shape.draw(self._shapes, faults)
+        for name in names:
+            self._world.count.add(name)
+        content = self._content(advice, shape, may_be_wrong=True)
         self._world.schedule.at(send_ms, lambda now_ms: self._deliver(now_ms, advice.file_name, content))
 
     def _advice(self, sent_ms: int, as_of_ms: int, *, has_time: bool) -> Advice:
@@ -66,7 +71,7 @@ class PartnerFiles:
         self._world.advices[advice.reference] = as_of_ms
         return advice
 
-    def _content(self, advice: Advice, *, may_be_wrong: bool = False) -> bytes:
+    def _content(self, advice: Advice, shape: Shape = PLAIN_SHAPE, *, may_be_wrong: bool = False) -> bytes:
         ledger, location = self._world.books.ledger, self._partner.location
         rate = self._world.faults.wrong_line if may_be_wrong else 0.0
 
@@ -77,7 +82,7 @@ class PartnerFiles:
             self._world.count.add("wrong_line")
             return units + self._wrong.choice((1, 2, 3, -1, -2, -3) if units >= 3 else (1, 2, 3))
 
-        return x12_846.write(advice, self._world.day.network.items, quantity)
+        return x12_846.write(advice, self._world.day.network.items, quantity, shape)
 
     def _send(self, advice: Advice) -> None:
         self._put(advice.file_name, self._content(advice))

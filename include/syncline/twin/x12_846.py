@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from syncline.twin.edi.envelope import Piece
+from syncline.twin.edi.layout import lay_out
+from syncline.twin.file_shape import PLAIN_SHAPE, Shape
 from syncline.twin.network import EDI_CODES
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from syncline.twin.network import Item, Partner
 
 RECEIVER_ID = "SYNCLINE"
+DEPTHS = {"ISA": 0, "IEA": 0, "GS": 1, "GE": 1, "ST": 2, "SE": 2}
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,9 @@ class Advice:
         return f"846_{self.partner.warehouse_ref}_{self.control:06d}.edi"
 
 
-def write(advice: Advice, items: Sequence[Item], quantity_of: Callable[[str, str], int]) -> bytes:
+def write(
+    advice: Advice, items: Sequence[Item], quantity_of: Callable[[str, str], int], shape: Shape = PLAIN_SHAPE
+) -> bytes:
     """The interchange; ``quantity_of(item, measure)`` gives units at the as-of. Zero is written, never left out."""
     zone = ZoneInfo(advice.partner.timezone)
     sent, as_of = (
@@ -68,4 +74,5 @@ def write(advice: Advice, items: Sequence[Item], quantity_of: Callable[[str, str
         ["GS", "IB", sender, RECEIVER_ID, f"{sent:%Y%m%d}", f"{sent:%H%M}", str(advice.control), "X", "004010"],
     ]  # fmt: skip
     tail = [["GE", "1", str(advice.control)], ["IEA", "1", control]]
-    return "".join("*".join(segment) + "~\n" for segment in head + body + tail).encode("ascii")
+    pieces = [Piece("*".join(segment), DEPTHS.get(segment[0], 3), shape.terminator) for segment in head + body + tail]
+    return lay_out(pieces, shape.layout)
