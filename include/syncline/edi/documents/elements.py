@@ -55,7 +55,8 @@ def reads_of(name: str, table: SegmentTable, syntax: Syntax, profile: Profile, u
     get = get_x12 if syntax == "x12" else get_edifact
     reads: list[Read] = []
     if table.elements:
-        reads.append(_elements(name, table, get, is_edifact=syntax == "edifact"))
+        read = _elements(name, table, get, is_edifact=syntax == "edifact")
+        reads.append(read if table.opens is not None else _once(name, table, read))
     if table.by is not None and table.value is not None:
         reads.append(_qualified(name, address(table.by), address(table.value), get, used))
     if table.moment:
@@ -65,7 +66,38 @@ def reads_of(name: str, table: SegmentTable, syntax: Syntax, profile: Profile, u
         reads.append(_ids_from(table.ids_from, wanted))
     if table.ids or table.upc is not None:
         reads.append(_ids(table, get, wanted))
-    return reads
+    return [_only(table, get, reads)] if table.only else reads
+
+
+def _only(table: SegmentTable, get: Get, reads: list[Read]) -> Read:
+    conditions = [(address(at), frozenset(codes)) for at, codes in table.only.items()]
+
+    def read(state: Interpreter, loop: Loop, segment: Segment) -> None:
+        if all(get(state, segment, at) in codes for at, codes in conditions):
+            for each in reads:
+                each(state, loop, segment)
+
+    return read
+
+
+def _once(name: str, table: SegmentTable, read: Read) -> Read:
+    """``read`` of a segment that a loop has once: what a second one says cannot stand in for the first."""
+    keys = [name_of(name, address(text)) for text in table.elements]
+    is_counted = any(form.rstrip("!") in ("decimal", "code") for form in table.elements.values())
+
+    def read_once(state: Interpreter, loop: Loop, segment: Segment) -> None:
+        before = {key: loop.values.pop(key) for key in keys if key in loop.values}
+        read(state, loop, segment)
+        if not before:
+            return
+        if is_counted:
+            broken = None if loop is state.root else loop
+            state.find("value_repeated", f"a second {name} where one may stand", segment, None, broken)
+            loop.values.update(before)
+            return
+        loop.values.update({key: AMBIGUOUS for key, value in before.items() if loop.values.get(key) != value})
+
+    return read_once
 
 
 def _elements(name: str, table: SegmentTable, get: Get, *, is_edifact: bool) -> Read:
@@ -163,9 +195,19 @@ def _moment(name: str, table: SegmentTable, get: Get, profile: Profile, used: fr
             state.find("no_such_moment", f"{key}: {error}", segment, places[0], broken)
             loop.values.setdefault(key, AMBIGUOUS)
         else:
-            loop.values.setdefault(key, moment)
+            _say_moment(state, loop, segment, key, moment, places[0], is_alone=form is None)
 
     return read
+
+
+def _say_moment(
+    state: Interpreter, loop: Loop, segment: Segment, key: str, moment: str, at: Address, *, is_alone: bool
+) -> None:
+    """``is_alone``: a second one contradicts the first; a DTM of EDIFACT may belong to a reference behind it."""
+    known = loop.values.setdefault(key, moment)
+    if is_alone and known not in (moment, AMBIGUOUS):
+        loop.values[key] = AMBIGUOUS
+        state.find("value_repeated", f"{key} is said twice: another is {moment}", segment, at)
 
 
 def _ids_from(first: int, wanted: frozenset[str]) -> Read:
@@ -203,6 +245,8 @@ def _identify(
     form: Form,
 ) -> None:  # fmt: skip
     if value in form.known or form.fits(value):
-        values.setdefault(f"ITEM*{qualifier}", value)
+        key = f"ITEM*{qualifier}"
+        if values.setdefault(key, value) != value:
+            values[key] = AMBIGUOUS
     else:
         state.find("element_form", f"the id by {qualifier} is {shown(value)}, not {form.name}", segment, at, loop)

@@ -41,7 +41,7 @@ class Part:
         for name in self.names:
             value = (loop.values if self.is_own else values).get(name)
             if value:
-                return value
+                return "" if value == AMBIGUOUS else value
         return ""
 
 
@@ -53,6 +53,8 @@ class Teller:
         entities = tuple(f"{segment}*{entity}" for entity in profile.location_entities for segment in ENTITIES)
         self._location = entities or table.location
         qualifiers = tuple(f"DTM*{qualifier}" for qualifier in profile.as_of_qualifiers)
+        if not any(rule.kind == "balance" for rule in table.facts):
+            qualifiers = ()  # a movement has no as-of
         # The header's own date stays the last resort.
         self._recorded = (*qualifiers, *table.recorded[-1:]) if qualifiers else table.recorded
         self._items = tuple(f"ITEM*{qualifier}" for qualifier in profile.item_qualifiers)
@@ -63,20 +65,24 @@ class Teller:
         self._rules: dict[str, list[FactTable]] = {}
         for rule in table.facts:
             self._rules.setdefault(rule.per, []).append(rule)
+        self._is_of_movements = all(rule.kind == "movement" for rule in table.facts)
+        # Where no ordinal is in the event key, two lines may come to share it.
+        self._may_repeat = not any(f"#{table.unit}" in part.names for part in self._event)
         self.used = self._used()
 
     def _used(self) -> frozenset[str]:
         table = self._table
         named = {*self._location, *self._recorded, *table.uom, *table.lot, table.correlation or ""}
         for rule in table.facts:
-            named |= {rule.quantity, rule.by or "", rule.given or "", *rule.only, *rule.unless, *(rule.location or ())}
+            named |= {rule.quantity, rule.by or "", rule.given or "", *rule.only, *rule.unless}
+            named |= {*(rule.location or ()), *(rule.uom or ())}
         for part in (*self._line, *self._event):
             named |= set(part.names)
         return frozenset(named)
 
     def tell(self, state: Interpreter, unit: Loop) -> None:
         """Add the facts of ``unit`` and of the loops in it."""
-        if unit.is_broken or state.root.is_broken or not self._rules:
+        if not self._rules or unit.is_in_broken():
             return
         told: set[str] = set()  # a defect of the unit is told once, not for each of its quantities
         found: list[tuple[Loop, Row]] = []
@@ -90,8 +96,25 @@ class Teller:
         for loop in loops:
             of_loop = values if loop is unit else {**values, **loop.values} if loop.above is unit else loop.all_values()
             for rule in self._rules[loop.name]:
+                if loop.is_broken:
+                    break
                 found += [(loop, row) for row in self._facts(state, rule, loop, of_loop, told)]
-        self._add(state, found)
+        if self._is_whole(state, unit, values):
+            self._add(state, found)
+
+    def _is_whole(self, state: Interpreter, unit: Loop, values: Values) -> bool:
+        """Whether a unit says what it must: half of a movement is another one (received, not how much is broken)."""
+        if unit.is_broken:
+            return False
+        if self._is_of_movements and any(loop.is_broken for loop in unit.inside):
+            text = "a part of the line cannot be read, so nothing of it counts"
+            state.find("line_incomplete", text, unit.segment, None, unit)
+            return False
+        of_unit = self._rules.get(unit.name)
+        if of_unit and not any(values.get(rule.quantity) for rule in of_unit):
+            state.find("quantity_missing", "the line has no quantity", unit.segment, None, unit)
+            return False
+        return True
 
     def _one_of_both(self, state: Interpreter, unit: Loop, loops: list[Loop]) -> list[Loop]:
         """Quantities by location beside a total: which is part of which is for the profile to say."""
@@ -125,8 +148,8 @@ class Teller:
         if not measures:
             return []
         item = self._first(self._items, values)
-        location = self._first(rule.location or self._location, values) or self._profile.location or ""
-        uom = self._first(self._table.uom, values) or self._profile.default_uom or ""
+        location = self._first(rule.location or self._location, values, self._profile.location)
+        uom = self._first(rule.uom or self._table.uom, values, self._profile.default_uom)
         recorded = self._moment(state, loop, values, told)
         if not (item and location and recorded and uom):
             for value, code, message in (
@@ -136,8 +159,12 @@ class Teller:
             ):
                 if not value:
                     self._miss(state, loop, code, message, told)
-            if not uom:
+            if not uom and (key := f"uom_missing {loop.segment.number}") not in told:
+                told.add(key)
                 state.find("uom_missing", "nothing names the unit of the quantity", loop.segment)
+            return []
+        if any(not part.is_optional and not part.of(loop, values) for part in self._line):
+            self._miss(state, loop, "reference_missing", "the document has no number that tells its lines apart", told)
             return []
         line_key = "/".join([text for part in self._line if (text := part.of(loop, values)) or not part.is_optional])
         if rule.part:
@@ -169,6 +196,7 @@ class Teller:
             return self._moves(state, loop, rule.measures, quantity)
         code = values.get(rule.by, "")
         if not code:
+            state.find("element_missing", f"{rule.by} does not say what the quantity is", loop.segment, None, loop)
             return []
         found: Code | object = self._codes[rule.codes or ""].get(code, _MISSING)
         if isinstance(found, str):
@@ -191,11 +219,11 @@ class Teller:
             if direction == 0 or not quantity.strip("-0."):
                 moves.append((measure, quantity.lstrip("-") if not quantity.strip("-0.") else quantity))
                 continue
-            if is_negative and (direction > 0 or self._profile.adjustment_sign == "by_code"):
+            if is_negative and (direction > 0 or not self._is_signed()):
                 text = f"the quantity {quantity} is negative where its code takes it the other way"
                 state.find("sign_contradicts", text, loop.segment, None, loop)
                 return []
-            if direction < 0 and not is_negative and self._table.codes and self._is_signed():
+            if direction < 0 and not is_negative and measure == "on_hand" and self._is_signed():
                 text = f"the quantity {quantity} is positive where its code takes stock away"
                 state.find("sign_contradicts", text, loop.segment, None, loop)
                 return []
@@ -222,12 +250,13 @@ class Teller:
             return ""
 
     @staticmethod
-    def _first(names: Sequence[str], values: Values) -> str:
+    def _first(names: Sequence[str], values: Values, default: str | None = None) -> str:
+        """The first that is said; what is said twice and not the same is not said, and no default stands in for it."""
         for name in names:
             value = values.get(name)
             if value:
                 return "" if value == AMBIGUOUS else value
-        return ""
+        return default or ""
 
     @staticmethod
     def _miss(state: Interpreter, loop: Loop, code: str, message: str, told: set[str]) -> None:
@@ -248,7 +277,13 @@ class Teller:
                         state.find("quantity_repeated", text, loop.segment, (1, None))
                 found = [(loop, row) for loop, row in found if times[row[7], row[2], row[3]] == 1]
         add = state.spool.add
-        for _, row in found:
+        events = state.events if self._may_repeat else set()
+        for loop, row in found:
+            event = (row[8], row[2], row[3])
+            if event in events:
+                text = f"the event {shown(str(row[8]))} is told by two lines: its key needs another part (events)"
+                state.find("event_repeated", text, loop.segment, None, state.root)
+            events.add(event)
             add(row)
 
 
@@ -266,5 +301,5 @@ def _is_told(rule: FactTable, loop: Loop, values: Values) -> bool:
 
 
 def _may_stand(moment: str, last: str) -> bool:
-    """A day does not stand before a last resort that has a time; what cannot be read stands before everything."""
-    return "T" in moment or "T" not in last or moment == AMBIGUOUS
+    """A day does not stand before a last resort with a time of it; what cannot be read stands before everything."""
+    return "T" in moment or "T" not in last or moment == AMBIGUOUS or not last.startswith(moment)
