@@ -29,10 +29,12 @@ _BROKEN = re.compile(r"(?<![\r\n])[\r\n]+UN[GH]\+")
 START = re.compile(f"{ISA.pattern}|{EDIFACT.pattern}")
 # Where reading may begin again in text that was not understood: SAMSUNG and VISA are names, no beginnings.
 AGAIN = re.compile(rf"(?<![A-Za-z0-9])(?:{START.pattern})|ISA(?=([^A-Za-z0-9 \t\r\n])\d\d\1)")
-# The beginning of an interchange behind a segment that was cut, or that has no terminator.
+# The beginning of an interchange behind a segment that was cut, or that has no terminator. Lost inside a segment, it
+# would lend its sets to the interchange before it: a test's to production.
 GLUED = re.compile(
     r"I[\r\n]*S[\r\n]*A[\r\n]*([^A-Za-z0-9 \t\r\n])[\r\n]*\d[\r\n]*\d[\r\n]*\1"
     r"|(?<=[\r\n])(?:UNA[^A-Za-z0-9 \t\r\n]|UNB[^A-Za-z0-9 \t\r\n]UNO)"
+    r"|UNB[^A-Za-z0-9 \t\r\n]UNO[A-Z][^A-Za-z0-9 \t\r\n]\d"
 )
 
 

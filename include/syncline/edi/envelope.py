@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from syncline.edi.delimiters import Delimiters
-from syncline.edi.findings import Finding, Scope, shown
+from syncline.edi.findings import Finding, Scope, printable, shown
 from syncline.edi.frames import FRAMES, Frame
 from syncline.edi.tokenizer import Run, Segment, runs
 from syncline.edi.units import GROUPS_MAX, Body, Collected, Group, Interchange, Take, TransactionSet, Units
@@ -18,6 +18,7 @@ from syncline.edi.units import GROUPS_MAX, Body, Collected, Group, Interchange, 
 CONTROL_CHARS_MAX = 20
 PARTY_CHARS_MAX = 40
 SETS_MAX = 100_000
+INTERCHANGES_MAX = 10_000
 SERVICE_MAX = 1_000
 OUTSIDE = frozenset({"outside_interchange", "isa_unreadable"})
 RELEASE_UNSUPPORTED = "ISX defines a release character, which is not read: values would be cut at the wrong place"
@@ -49,6 +50,8 @@ def transaction_sets(data: bytes | BinaryIO, open_body: OpenBody = Collected) ->
         else:
             envelope.begin(item)
         yield from envelope.ended()
+        if envelope.is_full:
+            return
     envelope.finish()
     yield from envelope.ended()
 
@@ -59,13 +62,18 @@ class Envelope:
     def __init__(self, open_body: OpenBody) -> None:
         self._open_body = open_body
         self._ended: list[Item] = []
-        self._sets = 0
+        self._sets = self._interchanges = 0
         self._last: Segment | None = None
         self._is_closed = False
         self._units: Units | None = None
         self._opener = ""
         self._frames = FRAMES["x12"]
         self._begin(Interchange(Delimiters("x12", "", "", "")))
+
+    @property
+    def is_full(self) -> bool:
+        """So many interchanges have ended that the rest of the file is not read."""
+        return self._interchanges > INTERCHANGES_MAX
 
     def begin(self, delimiters: Delimiters) -> None:
         """An interchange comes, or text that looks like one."""
@@ -121,6 +129,13 @@ class Envelope:
                 text = f"interchange {shown(interchange.control)} has no {closes}: the file is half written or was cut"
                 self._find("interchange_not_closed", text, interchange.opener)
         if interchange.opener is not None or interchange.findings:
+            self._interchanges += 1
+            if self.is_full:
+                text = f"more than {INTERCHANGES_MAX} interchanges: what follows is not read"
+                at = interchange.opener or last
+                offset, number = (at.offset, at.number) if at is not None else (0, 0)
+                found = Finding("too_many_interchanges", text, "interchange", number, offset=offset)
+                interchange.findings.add(found)
             self._ended.append(interchange)
         self._begin(Interchange(interchange.delimiters))
 
@@ -165,7 +180,7 @@ class Envelope:
             self._begin(Interchange(delimiters))
         interchange, frames = self._interchange, self._frames
         interchange.opener = opener
-        interchange.control = self._plain(opener, frames.interchange.control)[:CONTROL_CHARS_MAX]
+        interchange.control = printable(self._plain(opener, frames.interchange.control)[:CONTROL_CHARS_MAX])
         if interchange.delimiters.syntax == "x12":
             parties = [opener.get(element)[:PARTY_CHARS_MAX] for element in (5, 6, 7, 8)]
             interchange.prepared = (opener.get(9)[:8], opener.get(10)[:6])
@@ -175,8 +190,8 @@ class Envelope:
             parties = [*self._party(opener, frames.sender), *self._party(opener, frames.receiver)]
             date, _, time = opener.get(4).partition(interchange.delimiters.component)
             interchange.prepared = (date[:8], time[:6])
-        (interchange.sender_qualifier, interchange.sender, interchange.receiver_qualifier, interchange.receiver) = (
-            parties
+        (interchange.sender_qualifier, interchange.sender, interchange.receiver_qualifier, interchange.receiver) = map(
+            printable, parties
         )
         usage = opener.get(frames.usage)
         interchange.is_test = frames.usages.get(usage)
@@ -196,10 +211,10 @@ class Envelope:
         self._interchange.groups += 1
         version = "" if self._frames.needs_group is False else opener.get(8)
         control = self._plain(opener, self._frames.group.control)[:CONTROL_CHARS_MAX]
+        sender, receiver = (printable(opener.get(element)[:PARTY_CHARS_MAX]) for element in (2, 3))
         self._group = Group(
-            opener, opener.get(1)[:10], control, opener.get(2)[:PARTY_CHARS_MAX], opener.get(3)[:PARTY_CHARS_MAX],
-            version[:12],
-        )  # fmt: skip
+            opener, printable(opener.get(1)[:10]), printable(control), sender, receiver, printable(version[:12])
+        )
         if len(self._interchange.opened) < GROUPS_MAX:
             self._interchange.opened.append(self._group)
         self._controls = set()
@@ -215,10 +230,9 @@ class Envelope:
             return
         frame, interchange, group = self._frames.set, self._interchange, self._group
         control = self._plain(st, frame.control)
-        name, version = self._named(st, group)
-        opened = TransactionSet(
-            interchange, group, control[:CONTROL_CHARS_MAX], name[:10], version[:40], st, Collected()
-        )
+        named, version = self._named(st, group)
+        shown_control, name = printable(control[:CONTROL_CHARS_MAX]), printable(named[:10])
+        opened = TransactionSet(interchange, group, shown_control, name, printable(version[:40]), st, Collected())
         self._is_outside = False
         interchange.sets += 1
         group.sets += 1

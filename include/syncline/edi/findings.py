@@ -13,13 +13,15 @@ Severity = Literal["error", "warning", "note"]
 
 _ERRORS = """
 file_empty file_binary file_compressed file_too_large no_interchange no_set
-isa_unreadable isa_widths outside_interchange segment_too_long release_unsupported usage_unknown too_many_sets
+isa_unreadable isa_widths outside_interchange segment_too_long release_unsupported usage_unknown
+too_many_sets too_many_interchanges too_many_segments too_many_loops
 interchange_not_closed interchange_count interchange_control interchange_refused sender_unknown receiver_unknown
 group_missing group_not_opened group_not_closed group_count group_control
 set_control_missing set_repeated set_not_opened set_not_closed set_count set_control set_damaged outside_set
 set_type_unsupported header_missing header_repeated segment_unknown segment_misplaced level_unknown line_count
-element_missing element_form value_repeated purpose_unsupported no_such_moment zone_unknown moment_missing
+lines_missing element_missing element_form value_repeated purpose_unsupported no_such_moment zone_unknown moment_missing
 location_missing item_missing quantity_missing quantity_repeated uom_missing sign_contradicts spread_beside_total
+reference_missing event_repeated line_incomplete
 """
 _WARNINGS = """
 last_terminator_missing lines_wrapped segment_empty element_padded una_incomplete group_mismatch
@@ -66,10 +68,15 @@ class Finding:
             return "file"
         element = "" if self.element is None else f"{self.element:02d}"
         component = "" if self.component is None else f"-{self.component}"
-        return f"segment {self.segment_no} {self.segment_id}{element}{component} at byte {self.offset}"
+        return f"segment {self.segment_no} {printable(self.segment_id)}{element}{component} at byte {self.offset}"
 
     def __str__(self) -> str:
         return f"{self.position}: {self.message} ({self.code})"
+
+
+def printable(text: str) -> str:
+    """``text`` with a mark for each character that a log, a terminal or a database cannot take."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def shown(value: str) -> str:

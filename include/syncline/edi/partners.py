@@ -93,6 +93,12 @@ def _unknown(profile: Profile) -> list[str]:
             if name not in known[document].codes:
                 has = ", ".join(known[document].codes) or "none"
                 defects.append(f"codes.{document}.{name}: the document has no such table of codes, it has: {has}")
+                continue
+            kinds = {rule.kind for rule in known[document].facts if rule.codes == name}
+            for code, meaning in codes[name].items():
+                if meaning is not None and isinstance(meaning, dict) != (kinds == {"movement"}):
+                    needs = "measures with their directions" if kinds == {"movement"} else "one measure"
+                    defects.append(f"codes.{document}.{name}.{code}: a {' or '.join(sorted(kinds))} needs {needs}")
     defects += [f"events.{document}: no such document" for document in profile.events if document not in known]
     return defects
 

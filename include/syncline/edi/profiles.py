@@ -18,6 +18,9 @@ PURPOSES: dict[str, Action] = {
     # X12 353: original, cancel, change, replace, confirmation, duplicate, resubmission, incremental.
     "00": "original", "01": "cancel", "04": "refuse", "05": "replace", "06": "original", "07": "original",
     "15": "original", "25": "original",
+    # X12 514: full detail, original, no exceptions, exceptions only, production, return, count, overage, replacement.
+    # Not a simulation (K), a transfer of books (B) or a shortage (S).
+    **dict.fromkeys("FJNXPCAOR", "original"),
     # EDIFACT 1225: cancellation, change, replace, confirmation, duplicate, original, copy.
     "1": "cancel", "4": "refuse", "5": "replace", "6": "original", "7": "original", "9": "original", "31": "original",
 }  # fmt: skip

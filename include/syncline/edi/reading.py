@@ -14,9 +14,10 @@ from syncline.edi.documents.compile import Plan
 from syncline.edi.documents.interpreter import Interpreter
 from syncline.edi.documents.table import DocumentTable, table_for, tables_digest
 from syncline.edi.envelope import transaction_sets
-from syncline.edi.findings import Finding, shown
+from syncline.edi.findings import Finding, printable, shown
 from syncline.edi.profiles import STANDARD, Profile, signature
 from syncline.edi.spool import Spool
+from syncline.edi.tokenizer import Segment
 from syncline.edi.units import Body, Collected, Interchange, Take, TransactionSet, Units
 from syncline.landing import Fact, fault
 
@@ -25,6 +26,10 @@ DETAIL_MAX_CHARS = 1_000
 HEAD_BYTES = 65_536
 BINARY_BYTES = frozenset(range(32)) - {7, 9, 10, 13, 21, 28, 29, 30, 31}  # 0x15, 0x1c-0x1f separate in real files
 BINARY_SHARE_MAX = 100  # one in so many bytes
+KEPT_SEGMENTS_MAX = 100_000
+# A file of defects must not fill the memory: behind so many, each set keeps its gravest.
+FINDINGS_OF_FILE_MAX = 50_000
+FINDINGS_AFTER_MAX = 2
 
 Verdict = Literal["accepted", "tolerated", "rejected"]
 FileVerdict = Literal["accepted", "partial", "rejected"]
@@ -51,18 +56,32 @@ class SetReading:
     def verdict(self) -> Verdict:
         """Final when its interchange has ended."""
         taken = self.taken
-        around = [
-            each for each in taken.interchange.findings if each.scope != "group" or each.group == taken.group.control
-        ]
-        weights = {found.severity for found in (*taken.findings, *around) if found.severity != "note"}
+        around = taken.interchange.findings.weights
+        of_group = around.get(taken.group.control, ())
+        weights = {*chain.from_iterable(taken.findings.weights.values()), *around.get(None, ()), *of_group}
+        weights = {(severity, scope) for severity, scope in weights if severity != "note"}
         if taken.is_rejected or (self.is_strict and weights):
             return "rejected"
-        is_bent = any(found.scope != "line" and found.severity != "note" for found in (*taken.findings, *around))
-        return "tolerated" if is_bent else "accepted"
+        return "tolerated" if any(scope != "line" for _, scope in weights) else "accepted"
+
+
+class _Kept(Collected):
+    """Keeps the segments of an acknowledgment, which has few."""
+
+    def __init__(self, taken: TransactionSet) -> None:
+        super().__init__(taken)
+        self._taken = taken
+        self.other = self._keep
+
+    def _keep(self, segment: Segment) -> None:
+        if len(self.segments) < KEPT_SEGMENTS_MAX:
+            self.segments.append(segment)
+        elif not self._taken.is_rejected:
+            self._taken.find("too_many_segments", f"more than {KEPT_SEGMENTS_MAX} segments in one set", segment)
 
 
 class _Skipped:
-    """Body of a set that nothing reads."""
+    """Body of a set that nothing reads, or that has been read."""
 
     def __init__(self) -> None:
         self.handlers: dict[str, Take] = {}
@@ -75,11 +94,15 @@ class _Skipped:
         """Nothing was read."""
 
 
+READ = _Skipped()
+
+
 class _Reader:
     def __init__(self, source: str, profile: Profile) -> None:
         self._source, self._profile, self._reading = source, profile, reading_of(profile)
         self._opened: dict[int, SetReading] = {}
         self._plans: dict[str, Plan] = {}
+        self._findings = 0
 
     def open_body(self, taken: TransactionSet) -> Body:
         """The reader of a set: by its table, or nobody where it is not for us."""
@@ -97,13 +120,18 @@ class _Reader:
             text = f"GS01 is {shown(taken.group.code)}, a {table.set} belongs to {table.group}"
             taken.find("group_mismatch", text, taken.opener)
         if table.is_kept:
-            return Collected()
+            return _Kept(taken)
         if table.name not in self._plans:
             self._plans[table.name] = Plan(table, self._profile, self._source, self._reading)
         return Interpreter(taken, self._plans[table.name], opened.facts)
 
     def ended(self, taken: TransactionSet) -> SetReading:
         """What was read of a set that has ended."""
+        if isinstance(taken.body, Interpreter):
+            taken.body = READ  # its loops are of no more use
+        self._findings += len(taken.findings)
+        if self._findings > FINDINGS_OF_FILE_MAX:
+            taken.findings.keep(FINDINGS_AFTER_MAX)
         return self._opened.pop(id(taken))
 
     def _check_parties(self, taken: TransactionSet) -> None:
@@ -217,8 +245,11 @@ class Reading:
     def rows(self) -> Iterator[Fact]:
         """Facts and, for each fault, its fault row, ready to land."""
         yield from self.facts
+        tests = {each.control for each in self.interchanges if each.is_test}
+        tests -= {each.control for each in self.interchanges if not each.is_test}
         for found in self.faults:
-            yield _row(found, self.file, self.sha256, self.read_by)
+            is_test = found.interchange in tests and found.scope != "file"
+            yield _row(found, self.file, self.sha256, self.read_by, is_test=is_test)
 
 
 def read_file(data: bytes | BinaryIO, *, source: str, file: str, profile: Profile = STANDARD) -> Reading:
@@ -295,8 +326,9 @@ def _at_opener(taken: TransactionSet, code: str, text: str) -> Finding:
     )  # fmt: skip
 
 
-def _row(found: Finding, file: str, digest: str, reading: str) -> Fact:
+def _row(found: Finding, file: str, digest: str, reading: str, *, is_test: bool) -> Fact:
     where = f"interchange {found.interchange} group {found.group} set {found.set_control}"
-    detail = f"{file}, {found} [{found.scope}; {where}]"[:DETAIL_MAX_CHARS].encode("ascii", "backslashreplace").decode()
+    text = printable(f"{file}, {found} [{found.scope}; {where}]"[:DETAIL_MAX_CHARS])
+    detail = text.encode("ascii", "backslashreplace").decode()
     key = f"sha256:{digest}/{found.position}/{found.code}"
-    return fault(found.code, detail, line_key=key, position=found.position, reading=reading)
+    return fault(found.code, detail, line_key=key, position=found.position, reading=reading, is_test=is_test)

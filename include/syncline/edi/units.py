@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 from syncline.edi.delimiters import Delimiters
-from syncline.edi.findings import Finding, Scope
+from syncline.edi.findings import Finding, Scope, Severity
 from syncline.edi.tokenizer import Run, Segment
 
 # One more finding of a unit says nothing new, and a file of defects must not fill the memory.
@@ -44,16 +45,35 @@ class Body(Protocol):
 
 
 class Findings(list[Finding]):
-    """A list with an end; ``left_out`` counts what did not fit."""
+    """A list with an end; ``left_out`` counts what did not fit.
 
-    left_out = 0
+    ``weights`` are the severities and scopes of all of them, also of those left out, by the group that they are of
+    (None: not of one alone).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_out = 0
+        self.weights: dict[str | None, set[tuple[Severity, Scope]]] = {}
 
     def add(self, finding: Finding) -> None:
         """Keep the finding, or count it."""
-        if len(self) < FINDINGS_MAX:
+        group = finding.group if finding.scope == "group" else None
+        weight = (finding.severity, finding.scope)
+        of_group = self.weights.setdefault(group, set())
+        # The first of its weight is kept beside the others: it may be what refuses the set.
+        if len(self) < FINDINGS_MAX or (weight not in of_group and len(self) < 2 * FINDINGS_MAX):
             self.append(finding)
         else:
             self.left_out += 1
+        of_group.add(weight)
+
+    def keep(self, most: int) -> None:
+        """Forget all but some, the gravest first."""
+        if len(self) > most:
+            self.sort(key=lambda found: (found.severity != "error", found.scope == "line", found.segment_no))
+            self.left_out += len(self) - most
+            del self[most:]
 
 
 @dataclass(slots=True)
@@ -121,7 +141,8 @@ class TransactionSet:
     @property
     def is_rejected(self) -> bool:
         """A defect touches all of it."""
-        return any(found.severity == "error" and found.scope != "line" for found in self.findings)
+        weights = chain.from_iterable(self.findings.weights.values())
+        return any(severity == "error" and scope != "line" for severity, scope in weights)
 
     def find(
         self,

@@ -93,6 +93,13 @@ CODES: dict[str, Code] = {
     "location_missing": Code("segment", SEGMENT_HAS_ELEMENT_ERRORS, "13"),
     "sign_contradicts": Code("segment", SEGMENT_HAS_ELEMENT_ERRORS, "12"),
     "spread_beside_total": Code("segment", SEGMENT_HAS_ELEMENT_ERRORS, UNSPECIFIED),
+    "too_many_interchanges": Code("interchange", "024", UNSPECIFIED),
+    "too_many_segments": Code("set", SET_HAS_SEGMENT_ERRORS, "29"),
+    "too_many_loops": Code("set", SET_HAS_SEGMENT_ERRORS, "29"),
+    "lines_missing": Code("segment", SEGMENT_HAS_ELEMENT_ERRORS, "13"),
+    "reference_missing": Code("segment", SEGMENT_HAS_ELEMENT_ERRORS, "13"),
+    "event_repeated": Code("segment", "5", "35"),
+    "line_incomplete": Code("segment", SEGMENT_HAS_ELEMENT_ERRORS, "13"),
     # 723: 1 mandatory missing, 6 invalid character, 7 invalid code value, 8 invalid date. 0085: 12 invalid value.
     "element_missing": Code("element", "1", "13"),
     "element_form": Code("element", "6", "12"),

@@ -39,7 +39,16 @@ class Plan:
             for loop in unit.walk():
                 if part in loop.values:
                     state.totals[total] = state.totals.get(total, Decimal(0)) + Decimal(loop.values[part])
+        self._check_difference(state, unit)
         self.teller.tell(state, unit)
+
+    def _check_difference(self, state: Interpreter, unit: Loop) -> None:
+        said = [unit.values[name] for name in self.table.difference or () if name in unit.values]
+        if len(said) == 3:
+            ordered, done, still_open = map(Decimal, said)
+            if abs(ordered - done) != abs(still_open):  # both signs are in use
+                text = f"{ordered} ordered less {done} are not {still_open}"
+                state.set.find("total_differs", text, unit.segment, scope="line")
 
     def check(self, state: Interpreter) -> None:
         """Counts and sums that the set states of itself."""
@@ -91,7 +100,7 @@ class Plan:
                 at: Address = (first + 2 * number, None)
                 location, quantity = get(state, segment, at), get(state, segment, (at[0] + 1, None))
                 if not location and not quantity:
-                    break
+                    continue
                 loop = state.enter("spread", segment)
                 if loop is None:
                     break
@@ -127,6 +136,12 @@ def _giving(reads: list[Read], into: frozenset[str]) -> TakeIn:
             for loop in reversed(state.stack):
                 if loop.name in into:
                     break
+            else:
+                # Before the first loop: what comes is one place off, and so may be everything behind it.
+                nobody = state.root if len(state.stack) == 1 else None
+                text = f"a {segment.id} outside of any {' or '.join(sorted(into))}"
+                state.find("segment_misplaced", text, segment, None, nobody)
+                return
         for read in reads:
             read(state, loop, segment)
 

@@ -55,7 +55,8 @@ def reads_of(name: str, table: SegmentTable, syntax: Syntax, profile: Profile, u
     get = get_x12 if syntax == "x12" else get_edifact
     reads: list[Read] = []
     if table.elements:
-        reads.append(_elements(name, table, get, is_edifact=syntax == "edifact"))
+        read = _elements(name, table, get, is_edifact=syntax == "edifact")
+        reads.append(read if table.opens is not None else _once(name, table, read))
     if table.by is not None and table.value is not None:
         reads.append(_qualified(name, address(table.by), address(table.value), get, used))
     if table.moment:
@@ -65,7 +66,38 @@ def reads_of(name: str, table: SegmentTable, syntax: Syntax, profile: Profile, u
         reads.append(_ids_from(table.ids_from, wanted))
     if table.ids or table.upc is not None:
         reads.append(_ids(table, get, wanted))
-    return reads
+    return [_only(table, get, reads)] if table.only else reads
+
+
+def _only(table: SegmentTable, get: Get, reads: list[Read]) -> Read:
+    conditions = [(address(at), frozenset(codes)) for at, codes in table.only.items()]
+
+    def read(state: Interpreter, loop: Loop, segment: Segment) -> None:
+        if all(get(state, segment, at) in codes for at, codes in conditions):
+            for each in reads:
+                each(state, loop, segment)
+
+    return read
+
+
+def _once(name: str, table: SegmentTable, read: Read) -> Read:
+    """``read`` of a segment that a loop has once: what a second one says cannot stand in for the first."""
+    keys = [name_of(name, address(text)) for text in table.elements]
+    is_counted = any(form.rstrip("!") in ("decimal", "code") for form in table.elements.values())
+
+    def read_once(state: Interpreter, loop: Loop, segment: Segment) -> None:
+        before = {key: loop.values.pop(key) for key in keys if key in loop.values}
+        read(state, loop, segment)
+        if not before:
+            return
+        if is_counted:
+            broken = None if loop is state.root else loop
+            state.find("value_repeated", f"a second {name} where one may stand", segment, None, broken)
+            loop.values.update(before)
+            return
+        loop.values.update({key: AMBIGUOUS for key, value in before.items() if loop.values.get(key) != value})
+
+    return read_once
 
 
 def _elements(name: str, table: SegmentTable, get: Get, *, is_edifact: bool) -> Read:
@@ -156,8 +188,9 @@ def _moment(name: str, table: SegmentTable, get: Get, profile: Profile, used: fr
         except ValueError as error:
             code = "zone_unknown" if isinstance(error, UnknownZone) else "no_such_moment"
             state.find(code, f"{key}: {error}", segment, places[0], broken)
-            moment = AMBIGUOUS  # the next best would be a guess
-        loop.values.setdefault(key, moment)
+            loop.values.setdefault(key, AMBIGUOUS)  # the next best would be a guess
+        else:
+            _say_moment(state, loop, segment, key, moment, places[0], is_alone=form is None)
 
     return read
 
@@ -172,6 +205,16 @@ def _offset(zone: str, profile: Profile) -> str:
     if zone not in ZONES:
         raise UnknownZone(f"zone {shown(zone)} is none with one offset")
     return ZONES[zone]
+
+
+def _say_moment(
+    state: Interpreter, loop: Loop, segment: Segment, key: str, moment: str, at: Address, *, is_alone: bool
+) -> None:
+    """``is_alone``: a second one contradicts the first; a DTM of EDIFACT may belong to a reference behind it."""
+    known = loop.values.setdefault(key, moment)
+    if is_alone and known not in (moment, AMBIGUOUS):
+        loop.values[key] = AMBIGUOUS
+        state.find("value_repeated", f"{key} is said twice: another is {moment}", segment, at)
 
 
 def _keys_of(name: str, used: frozenset[str]) -> dict[str, str]:
@@ -189,7 +232,7 @@ def _ids_from(first: int, wanted: dict[str, str]) -> Read:
             key = wanted.get(elements[at].strip())
             if key is not None and (value := elements[at + 1].strip()):
                 if value in known or form.fits(value):
-                    values.setdefault(key, value)
+                    _say_id(values, key, value)
                 else:
                     _misfit(state, loop, segment, (at + 1, None), key, value, form, is_required=True)
 
@@ -214,6 +257,12 @@ def _ids(table: SegmentTable, get: Get, wanted: dict[str, str]) -> Read:
 def _identify(state: Interpreter, loop: Loop, segment: Segment, at: Address, key: str, value: str) -> None:
     form = FORMS["text"]
     if form.fits(value):
-        loop.values.setdefault(key, value)
+        _say_id(loop.values, key, value)
     else:
         _misfit(state, loop, segment, at, key, value, form, is_required=True)
+
+
+def _say_id(values: dict[str, str], key: str, value: str) -> None:
+    """Two ids by one qualifier name two things."""
+    if values.setdefault(key, value) != value:
+        values[key] = AMBIGUOUS

@@ -42,7 +42,7 @@ class Part:
         said = loop.values if self.is_own else values
         for name in self.names:
             if name in said:
-                return said[name]
+                return "" if said[name] == AMBIGUOUS else said[name]
         return ""
 
 
@@ -64,6 +64,8 @@ class Teller:
         entities = tuple(f"{segment}*{entity}" for entity in profile.location_entities for segment in ENTITIES)
         self._location = entities or table.location
         qualifiers = tuple(f"DTM*{qualifier}" for qualifier in profile.as_of_qualifiers)
+        if not any(rule.kind == "balance" for rule in table.facts):
+            qualifiers = ()  # a movement has no as-of
         # The header's own date stays the last resort.
         self._recorded = (*qualifiers, *table.recorded[-1:]) if qualifiers else table.recorded
         self._items = tuple(f"ITEM*{qualifier}" for qualifier in profile.item_qualifiers)
@@ -75,29 +77,26 @@ class Teller:
         self._rules: dict[str, list[Rule]] = {}
         for each in table.facts:
             self._rules.setdefault(each.per, []).append(Rule(each, codes[each.codes] if each.codes else {}))
+        self._is_of_movements = all(rule.kind == "movement" for rule in table.facts)
+        # Where no ordinal is in the event key, two lines may come to share it.
+        self.may_share_events = bool(self._event) and not any(f"#{table.unit}" in part.names for part in self._event)
         self.used = self._used()
 
     def _used(self) -> frozenset[str]:
         table = self._table
         named = {*self._location, *self._recorded, *table.uom, *table.lot, table.correlation or ""}
         for rule in table.facts:
-            named |= {rule.quantity, rule.by or "", rule.given or "", *rule.only, *rule.unless, *(rule.location or ())}
+            named |= {rule.quantity, rule.by or "", rule.given or "", *rule.only, *rule.unless}
+            named |= {*(rule.location or ()), *(rule.uom or ())}
         for part in (*self._line, *self._event):
             named |= set(part.names)
         return frozenset(named)
 
     def tell(self, state: Interpreter, unit: Loop) -> None:
         """Add the facts of ``unit`` and of the loops in it."""
-        rules_of = self._rules
-        if unit.is_broken or state.root.is_broken or not rules_of:
+        if not self._rules or unit.is_in_broken():
             return
-        loops = [loop for loop in unit.walk() if loop.name in rules_of] if unit.inside else [unit]
-        if not loops or (loops[0] is unit and unit.name not in rules_of):
-            if not unit.inside:
-                state.find("quantity_missing", "the item has no quantity", unit.segment, None, unit)
-            return
-        if self._has_spread(loops):
-            loops = self._one_of_both(state, unit, loops)
+        loops = self._loops(state, unit)
         told: set[str] = set()  # a defect of the unit is told once, not for each of its quantities
         found: list[tuple[Loop, Row]] = []
         values = unit.all_values()
@@ -109,16 +108,42 @@ class Teller:
                 place = self._place(state, loop, of_loop, told)
                 if loop is unit or self._places.isdisjoint(loop.values):
                     of_unit = place
-            for rule in rules_of[loop.name]:
+            for rule in self._rules[loop.name]:
+                if loop.is_broken:
+                    break
                 self._facts(state, rule, loop, of_loop, place, told, found)
-        self._add(state, found)
+        if loops and self._is_whole(state, unit, values):
+            self._add(state, found)
+
+    def _loops(self, state: Interpreter, unit: Loop) -> list[Loop]:
+        """Those that tell something."""
+        loops = [loop for loop in unit.walk() if loop.name in self._rules]
+        if not loops and not unit.inside:
+            state.find("quantity_missing", "the item has no quantity", unit.segment, None, unit)
+        if self._has_spread(loops):
+            loops = self._one_of_both(state, unit, loops)
+        return loops
+
+    def _is_whole(self, state: Interpreter, unit: Loop, values: Values) -> bool:
+        """Whether a unit says what it must: half of a movement is another one (received, not how much is broken)."""
+        if unit.is_broken:
+            return False
+        if self._is_of_movements and any(loop.is_broken for loop in unit.inside):
+            text = "a part of the line cannot be read, so nothing of it counts"
+            state.find("line_incomplete", text, unit.segment, None, unit)
+            return False
+        of_unit = self._rules.get(unit.name)
+        if of_unit and not any(values.get(rule.quantity) for rule in of_unit):
+            state.find("quantity_missing", "the line has no quantity", unit.segment, None, unit)
+            return False
+        return True
 
     def _has_spread(self, loops: list[Loop]) -> bool:
         return "spread" in self._rules and len({loop.name for loop in loops}) > 1
 
     def _place(self, state: Interpreter, loop: Loop, values: Values, told: set[str]) -> Place:
         """Item, location and moment; each is empty where nothing says it."""
-        location = _first(self._location, values) or self._profile.location or ""
+        location = _first(self._location, values, self._profile.location)
         return _first(self._items, values), location, self._moment(state, loop, values, told)
 
     def _one_of_both(self, state: Interpreter, unit: Loop, loops: list[Loop]) -> list[Loop]:
@@ -157,14 +182,17 @@ class Teller:
             return
         item, location, recorded = place
         if rule.location is not None:
-            location = _first(rule.location, values)
-        uom = _first(self._table.uom, values) or self._profile.default_uom or ""
+            location = _first(rule.location, values, self._profile.location)
+        uom = _first(rule.table.uom or self._table.uom, values, self._profile.default_uom)
         if not (item and location and recorded and uom):
             self._missing(state, loop, (item, location, recorded, uom), told)
             return
         lot = next((values[name] for name in self._table.lot if name in values), None)
         if lot == AMBIGUOUS:
             return  # told where it was read
+        if any(not part.is_optional and not part.of(loop, values) for part in self._line):
+            _miss(state, loop, "reference_missing", "the document has no number that tells its lines apart", told)
+            return
         line_key, event_key = self._keys(rule, loop, values)
         segment, taken = loop.segment, state.set
         position = f"segment {segment[1]} {segment[0][0].strip()} at byte {segment[2]}"
@@ -186,7 +214,8 @@ class Teller:
         ):
             if not value:
                 _miss(state, loop, code, message, told)
-        if not uom:
+        if not uom and (key := f"uom_missing {loop.segment.number}") not in told:
+            told.add(key)
             state.find("uom_missing", "nothing names the unit of the quantity", loop.segment)
 
     def _keys(self, rule: Rule, loop: Loop, values: Values) -> tuple[str, str]:
@@ -196,9 +225,6 @@ class Teller:
             parts = [text for part, text in zip(self._line, parts, strict=True) if text or not part.is_optional]
         line_key = "/".join(parts)
         suffix = f"/{rule.table.part}" if rule.table.part else ""
-        if rule.table.kind == "movement":
-            # A receipt may have the number of its shipment notice: lines of two documents are two lines.
-            line_key = f"{self._table.set}/{line_key}"
         if rule.table.kind == "movement" and self._event:
             event = [part.of(loop, values) for part in self._event]
             if all(text or part.is_optional for part, text in zip(self._event, event, strict=True)):
@@ -215,6 +241,7 @@ class Teller:
             return self._moves(state, loop, rule.table.measures, quantity)
         code = values.get(rule.by, "")
         if not code:
+            state.find("element_missing", f"{rule.by} does not say what the quantity is", loop.segment, None, loop)
             return []
         found: Code | object = rule.codes.get(code, _MISSING)
         if isinstance(found, str):
@@ -240,11 +267,11 @@ class Teller:
             if direction == 0 or not quantity.strip("-0."):
                 moves.append((measure, quantity.lstrip("-") if not quantity.strip("-0.") else quantity))
                 continue
-            if is_negative and (direction > 0 or self._profile.adjustment_sign == "by_code"):
+            if is_negative and (direction > 0 or not self._is_signed()):
                 text = f"the quantity {quantity} is negative where its code takes it the other way"
                 state.find("sign_contradicts", text, loop.segment, None, loop)
                 return []
-            if direction < 0 and not is_negative and "on_hand" in measures and self._is_signed():
+            if direction < 0 and not is_negative and measure == "on_hand" and self._is_signed():
                 text = f"the quantity {quantity} is positive where its code takes stock away"
                 state.find("sign_contradicts", text, loop.segment, None, loop)
                 return []
@@ -279,20 +306,35 @@ class Teller:
                     text = f"{shown(str(row[3]))} is said more than once for the item"
                     state.find("quantity_repeated", text, loop.segment, (1, None))
             found = [(loop, row) for loop, row in found if times[row[7], row[2], row[3]] == 1]
+        if self.may_share_events:
+            self._compare_events(state, found)
         state.spool.add_all([row for _, row in found])
 
+    @staticmethod
+    def _compare_events(state: Interpreter, found: list[tuple[Loop, Row]]) -> None:
+        for loop, row in found:
+            event = (row[8], row[2], row[3])
+            if event in state.events:
+                text = f"the event {shown(str(row[8]))} is told by two lines: its key needs another part (events)"
+                state.find("event_repeated", text, loop.segment, None, state.root)
+            state.events.add(event)
 
-def _first(names: Sequence[str], values: Values) -> str:
+
+def _first(names: Sequence[str], values: Values, default: str | None = None) -> str:
+    """The first that is said; what is said twice and not the same is not said, and no default stands in for it."""
     for name in names:
         if name in values:
             value = values[name]
             return "" if value == AMBIGUOUS else value
-    return ""
+    return default or ""
 
 
 def _miss(state: Interpreter, loop: Loop, code: str, message: str, told: set[str]) -> None:
     """Told once for a unit; once for the set where every unit would miss the same."""
-    told = told if code == "item_missing" else state.told
+    if code != "item_missing":
+        if not state.has_header:
+            return  # what the header would have said, and that it is missing is said
+        told = state.told
     if code not in told:
         told.add(code)
         state.find(code, message, loop.segment)
@@ -312,5 +354,5 @@ def _is_told(rule: FactTable, loop: Loop, values: Values) -> bool:
 
 
 def _may_stand(moment: str, last: str) -> bool:
-    """A day does not stand before a last resort that has a time; what cannot be read stands before everything."""
-    return "T" in moment or "T" not in last or moment == AMBIGUOUS
+    """A day does not stand before a last resort with a time of it; what cannot be read stands before everything."""
+    return "T" in moment or "T" not in last or moment == AMBIGUOUS or not last.startswith(moment)

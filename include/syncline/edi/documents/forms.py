@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 KNOWN_MAX = 20_000
-_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+# Also what is not seen, or turns the direction of what is behind it: two ids that look the same are not.
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff"
 
 
 @dataclass(frozen=True, slots=True)

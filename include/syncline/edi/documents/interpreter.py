@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from syncline.edi.tokenizer import Segment
     from syncline.edi.units import Take, TransactionSet
 
+# HL of the standard's maximum (856: 200,000), far deeper than shipment, order, tare, pack, item; D.96A has 9,999 QTY
+# for an item.
+LEVELS_MAX = 200_000
+LEVELS_DEEP_MAX = 50
+LOOPS_OF_UNIT_MAX = 10_000
 # A plausible id: what is not in the table is part of the standard that says nothing about stock.
 SEGMENT_ID = re.compile(r"[A-Z][A-Z0-9]{1,2}")
 
@@ -30,12 +35,13 @@ class Interpreter:
 
     def __init__(self, taken: TransactionSet, plan: Plan, spool: Spool) -> None:
         self.set, self.plan, self.spool = taken, plan, spool
-        self.root = Loop("set", taken.opener)
+        self.root = Loop("set", taken.opener, values={"#set": plan.table.set})
         self.stack = [self.root]
         self.levels: dict[str, Loop] = {}
         self.ordinals: dict[str, int] = {}
         self.totals: dict[str, Decimal] = {}
         self.told: set[str] = set()  # defects that every unit would have
+        self.events: set[tuple[object, ...]] = set()  # told so far, where nothing else keeps two lines apart
         self.revision, self.is_cancel = 1, False
         self.delimiters = taken.interchange.delimiters
         self._header: Segment | None = None
@@ -79,6 +85,11 @@ class Interpreter:
         if depth < len(stack):
             self.leave(depth)
         above = stack[-1]
+        if above.count >= LOOPS_OF_UNIT_MAX and above is not self.root and name != self.plan.table.unit:
+            if not above.is_broken:
+                text = f"more than {LOOPS_OF_UNIT_MAX} {name} loops in one {above.name}"
+                self.find("too_many_loops", text, above.segment, None, above)
+            return None
         ordinal = self.ordinals[name] = self.ordinals.get(name, 0) + 1
         loop = Loop(name, segment, above, {"#" + name: str(ordinal)})
         above.count += 1
@@ -92,13 +103,24 @@ class Interpreter:
     def enter_level(self, name: str, segment: Segment, own: str, parent: str) -> Loop:
         """Begin a loop that says itself which one is above it (HL)."""
         self.leave(1)
-        above = self.levels.get(parent, self.root)
+        above = self.levels.get(parent, self.root) if parent else self.root
+        ordinal = self.ordinals[name] = self.ordinals.get(name, 0) + 1
+        loop = Loop(name, segment, above, {f"#{name}": str(ordinal)}, depth=above.depth + 1)
+        self.stack.append(loop)
+        if loop.depth > LEVELS_DEEP_MAX or len(self.levels) >= LEVELS_MAX:
+            loop.above = self.root
+            if not self.root.is_broken:
+                text = f"more than {LEVELS_MAX} {segment.id}, or {LEVELS_DEEP_MAX} in each other"
+                self.find("too_many_loops", text, segment, None, self.root)
+            return loop
         if parent and above is self.root:
             text = f"{segment.id}02 {shown(parent)} is no {segment.id} before it"
-            self.set.find("level_unknown", text, segment, 2, scope="line")
-        ordinal = self.ordinals[name] = self.ordinals.get(name, 0) + 1
-        loop = self.levels[own] = Loop(name, segment, above, {f"#{name}": str(ordinal)})
-        self.stack.append(loop)
+            self.find("level_unknown", text, segment, (2, None), loop)
+        if own in self.levels:
+            text = f"{segment.id}01 {shown(own)} was there before: whose children come cannot be known"
+            self.find("level_unknown", text, segment, (1, None), self.root)
+        elif own:
+            self.levels[own] = loop
         return loop
 
     def leave(self, depth: int) -> None:
@@ -119,6 +141,11 @@ class Interpreter:
         self.set.find(code, message, segment, element, scope, component)
         if loop is not None:
             loop.is_broken = True
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the header has been read."""
+        return self._header is not None
 
     def begin(self, segment: Segment) -> bool:
         """The header; whether it is the first one."""
@@ -152,5 +179,7 @@ class Interpreter:
             self.set.find("header_missing", text, self._header)
         self.leave(1)
         self.plan.check(self)
+        if self.revision > 1 and table.unit and not self.ordinals.get(table.unit):
+            self.set.find("lines_missing", "it takes back or replaces, but has no line that says what", self.set.opener)
         if self.set.is_rejected:
             self.spool.clear()

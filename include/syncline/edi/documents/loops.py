@@ -22,10 +22,15 @@ class Loop:
     inside: list[Loop] = field(default_factory=list)
     count: int = 0  # of the loops that ever stood in it
     is_broken: bool = False
+    depth: int = 0  # of a level, below the set
 
     def all_values(self) -> dict[str, str]:
         """Its values over those of the loops above it."""
         return self.values if self.above is None else {**self.above.all_values(), **self.values}
+
+    def is_in_broken(self) -> bool:
+        """Whether it, or a loop that it stands in, cannot be read."""
+        return self.is_broken or (self.above is not None and self.above.is_in_broken())
 
     def walk(self) -> Iterator[Loop]:
         """Itself and the loops inside it, in their order; a broken one hides what stands in it."""

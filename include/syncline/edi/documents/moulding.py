@@ -66,6 +66,9 @@ class Places:
         return segments
 
     def _look(self, number: int, name: str, table: SegmentTable) -> None:
+        told = [self._steers(number, address(text)) in codes for text, codes in table.only.items()]
+        if not all(told):
+            return
         if table.level is not None or table.spread is not None:
             self.is_special = True
         for text, form in table.elements.items():

@@ -40,6 +40,7 @@ class Shapes:
         """Only loops that stand in the document itself, and whose facts need nothing but them and the header."""
         table = self._table
         is_plain = not (table.sums or any(each.without for each in table.facts))
+        is_plain = is_plain and not self._state.plan.teller.may_share_events
         if table.unit is None or table.loops.get(table.unit) != ("set",) or not is_plain:
             return ""
         return next((name for name, each in table.segments.items() if each.opens == table.unit), "")

@@ -46,6 +46,7 @@ class SegmentTable(_Strict):
         opens: the loop that begins with it; ``is_optional``: elsewhere it says nothing. level: an element says which.
         into: loops whose values it gives, the innermost open one; every loop when empty.
         elements: address -> form; ``!`` must be there.
+        only: address -> the codes for which the segment is read at all.
         by, value: address of the qualifier, and of the value that it names.
         moment: addresses of date, time and zone; with ``by`` the qualifier names the moment too.
         format: address of the EDIFACT date format (2379).
@@ -59,6 +60,7 @@ class SegmentTable(_Strict):
     level: Level | None = None
     into: tuple[str, ...] = ()
     elements: dict[Address, str] = {}
+    only: dict[Address, tuple[str, ...]] = {}
     by: Address | None = None
     value: Address | None = None
     moment: tuple[str, ...] = ()
@@ -78,7 +80,7 @@ class FactTable(_Strict):
         given: a value without which nothing is told. only, unless: value -> the codes for which the fact is told, or
             is not. without: not told where another loop of the unit has this code in the same value as ``only``.
         part: what tells its keys from those of another fact of the same loop and measure.
-        location: values in their order of preference, instead of the document's.
+        location, uom: values in their order of preference, instead of the document's.
     """
 
     per: str
@@ -93,6 +95,7 @@ class FactTable(_Strict):
     without: str | None = None
     part: str | None = None
     location: tuple[str, ...] | None = None
+    uom: tuple[str, ...] | None = None
     measure_of_loop: Literal["spread"] | None = None
 
 
@@ -103,8 +106,8 @@ class DocumentTable(_Strict):
         set: ST01 or the message type. release: first EDIFACT release the table is for (``D:01B``).
         group: GS01 that belongs to it. header: the segment it begins with. purpose: value that says original,
             replace or cancel.
-        loops: loop -> loops it may stand in (``set`` is the document itself). unit: the loop at whose end facts are
-            made: until then its segments may come in any order.
+        loops: loop -> loops it may stand in (``set`` is the document itself, ``#set`` its number or
+            type). unit: the loop at whose end facts are made: until then its segments may come in any order.
         also: segments of the standard that say nothing about stock.
         codes: tables of codes, by name.
         line, event: parts of the two keys; a part with ``?`` is left out where it has no value, ``a|b`` is the first
@@ -167,8 +170,12 @@ def table_for(syntax: Syntax, set_type: str, version: str) -> DocumentTable | No
     """The table of a set; of a message with several, the one of the latest release not after its own."""
     found = [each for each in tables() if (each.syntax, each.set) == (syntax, set_type)]
     told = ":".join(version.split(":")[:2])
-    fitting = [each for each in found if _release(each.release) <= _release(told)] or found[:1]
-    return max(fitting, key=lambda each: _release(each.release), default=None)
+    if len(found) > 1 and not _release(told)[0]:
+        return None  # it does not say which of two layouts it has
+    fitting = [each for each in found if _release(each.release) <= _release(told)]
+    if not fitting:
+        return min(found, key=lambda each: _release(each.release), default=None)
+    return max(fitting, key=lambda each: _release(each.release))
 
 
 def _release(text: str) -> tuple[int, str]:
