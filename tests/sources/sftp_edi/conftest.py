@@ -8,6 +8,7 @@ from pathlib import Path
 import paramiko
 import psycopg
 import pytest
+from drop import Drop
 from loopback_sftp import SftpServer
 
 from syncline.registry import FileRules, Source
@@ -20,6 +21,11 @@ def partner(tmp_path: Path) -> Iterator[SftpServer]:
     server = SftpServer(tmp_path / "drop")
     yield server
     server.close()
+
+
+@pytest.fixture
+def drop(partner: SftpServer) -> Drop:
+    return Drop(partner.root)
 
 
 @pytest.fixture

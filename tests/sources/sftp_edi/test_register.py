@@ -1,0 +1,323 @@
+"""An interchange is told once, whatever its partner sends again; a test never reaches stock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import paramiko
+import psycopg
+import pytest
+from drop import Drop
+
+from syncline.edi import PROFILES, Profile
+from syncline.errors import RetryableError
+from syncline.registry import Source
+from syncline.rereading import Selection, reread
+from syncline.sources.sftp_edi import exchanges, pull
+from syncline.warehouse.connect import connect_dsn
+
+NOW = datetime(2026, 11, 2, 10, tzinfo=UTC)
+FIELDS = "*00*          *00*          *ZZ*ACME           *ZZ*SYNCLINE       *261102*1430*U*00401*"
+
+
+def an_846(set_control: str = "0001", reference: str = "REF-1", quantity: str = "12") -> list[str]:
+    body = [f"BIA*00*SI*{reference}*20261102*0900", "N1*WH**92*DC3", "LIN*1*SK*SKU-1", f"QTY*17*{quantity}*EA"]
+    return [f"ST*846*{set_control}", *body, f"SE*6*{set_control}"]
+
+
+def interchange(*sets: list[str], control: str = "000000001", group: str = "1", usage: str = "P") -> bytes:
+    rows = [f"ISA{FIELDS}{control}*0*{usage}*>", f"GS*IB*ACME*SYNCLINE*20261102*1430*{group}*X*004010"]
+    rows += [segment for each in sets for segment in each]
+    rows += [f"GE*{len(sets)}*{group}", f"IEA*1*{control}"]
+    return "".join(f"{row}~\n" for row in rows).encode()
+
+
+def an_invrpt(control: str, quantity: str, usage: str = "") -> bytes:
+    body = [
+        "BGM+35+INV-1+9",
+        "DTM+137:202611020900:203",
+        "NAD+WH+DC3::92",
+        "LIN+1++SKU-1:SA",
+        f"QTY+145:{quantity}:PCE",
+    ]
+    rows = [f"UNB+UNOA:3+ACME:14+SYNCLINE:14+261102:1430+{control}{usage}", "UNH+1+INVRPT:D:96A:UN", *body]
+    rows += [f"UNT+{len(body) + 2}+1", f"UNZ+1+{control}"]
+    return "".join(f"{row}'" for row in rows).encode()
+
+
+class Partner:
+    """Sends files, one pull each; ``seen`` are rows of the warehouse."""
+
+    def __init__(self, conn: psycopg.Connection, sftp: Any, source: Source, drop: Drop) -> None:
+        self._conn, self._sftp, self._drop = conn, sftp, drop
+        self.source = source
+        self._count = 0
+
+    def send(self, content: bytes, after: timedelta = timedelta(0), name: str = "") -> Any:
+        self._count += 1
+        self._drop.put(name or f"{self._count}.edi", content)
+        return self.pull(after + timedelta(seconds=self._count))
+
+    def pull(self, after: timedelta) -> Any:
+        return pull(self._conn, self._sftp, self.source, NOW + after, server_now_s=time.time())
+
+    def seen(self, statement: str) -> list[tuple[Any, ...]]:
+        return self._conn.execute(statement).fetchall()
+
+    def interchanges(self) -> list[str]:
+        return [row[0] for row in self.seen("select verdict from ops.edi_interchanges order by interchange_id")]
+
+    def sets(self) -> list[str]:
+        return [row[0] for row in self.seen("select state from ops.edi_sets order by set_id")]
+
+    def quantities(self) -> list[str]:
+        return [row[0] for row in self.seen("select quantity from raw.facts where kind is not null order by quantity")]
+
+
+@pytest.fixture
+def acme(loader: psycopg.Connection, sftp: paramiko.SFTPClient, source: Source, drop: Drop) -> Partner:
+    return Partner(loader, sftp, source, drop)
+
+
+@pytest.fixture
+def short_memory(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setitem(PROFILES, "short", Profile("short", reuse_after_days=30))
+    return "short"
+
+
+def test_what_came_is_registered_with_its_identity(acme: Partner) -> None:
+    acme.send(interchange(an_846(), an_846("0002", "REF-2"), control="000000042", group="7"))
+    ((*parties, control, state, sets, accepted, facts, digest),) = acme.seen(
+        "select sender_qualifier, sender, receiver_qualifier, receiver, control, state, sets, sets_accepted, facts,"
+        " sha256 from ops.edi_interchanges"
+    )
+    assert parties == ["ZZ", "ACME", "ZZ", "SYNCLINE"]
+    assert (control, state, sets, accepted, facts, len(digest)) == ("000000042", "accepted", 2, 2, 2, 64)
+    rows = acme.seen(
+        "select group_code, group_control, type, control, version, reference, segments, facts, verdict, state"
+        " from ops.edi_sets order by set_id"
+    )
+    assert rows == [
+        ("IB", "7", "846", "0001", "004010", "REF-1", 6, 1, "accepted", "accepted"),
+        ("IB", "7", "846", "0002", "004010", "REF-2", 6, 1, "accepted", "accepted"),
+    ]
+    assert acme.seen(
+        "select count(*) from ops.edi_interchanges i join raw.documents using (document_id, received_at)"
+    ) == [(1,)]
+
+
+def test_the_same_interchange_in_another_file_is_a_duplicate(acme: Partner) -> None:
+    acme.send(interchange(an_846()))
+    again = acme.send(b"\n" + interchange(an_846()) + b"\n\n")
+    assert (again.facts, again.known) == (0, 0)
+    assert acme.interchanges() == ["accepted", "duplicate"]
+    ((first, repeated),) = acme.seen(
+        "select min(interchange_id), max(duplicate_of) from ops.edi_interchanges having count(*) = 2"
+    )
+    assert first == repeated
+    assert acme.seen("select status, fault_code from raw.documents order by received_at") == [
+        ("accepted", None), ("duplicate", "interchange_duplicate")
+    ]  # fmt: skip
+    assert acme.seen("select count(*) from ops.exceptions") == [(0,)]
+
+
+def test_the_same_file_is_a_duplicate_and_registered(acme: Partner) -> None:
+    acme.send(interchange(an_846()))
+    acme.send(interchange(an_846()))
+    assert acme.interchanges() == ["accepted", "duplicate"]
+    assert acme.sets() == ["accepted", "duplicate"]
+
+
+def test_the_same_number_with_other_content_is_a_conflict_for_a_person(acme: Partner) -> None:
+    acme.send(interchange(an_846()))
+    other = acme.send(interchange(an_846(quantity="99")))
+    assert (other.facts, other.faults) == (0, 1)
+    assert acme.interchanges() == ["accepted", "conflict"]
+    assert acme.sets() == ["accepted", "conflict"]
+    assert acme.quantities() == ["12"]
+    ((status, code, detail),) = acme.seen(
+        "select status, fault_code, fault_detail from raw.documents where status <> 'accepted'"
+    )
+    assert (status, code) == ("quarantined", "interchange_conflict")
+    assert "1.edi, received 2026-11-02T10:00:01" in detail
+    ((rule, subject, text),) = acme.seen("select rule, subject, detail from ops.exceptions")
+    assert (rule, subject) == ("edi_conflict", "acme_3pl/2.edi")
+    assert "segment 3 ST at byte" in text
+
+
+def test_numbers_compare_without_leading_zeros_and_belong_to_both_parties(acme: Partner) -> None:
+    acme.send(interchange(an_846(), control="000000007"))
+    acme.send(interchange(an_846(quantity="99"), control="7"))
+    acme.send(interchange(an_846("0001", "REF-9", "5"), control="000000007").replace(b"*ZZ*ACME ", b"*01*ACME "))
+    assert acme.interchanges() == ["accepted", "conflict", "accepted"]
+    assert acme.quantities() == ["12", "5"]
+
+
+def test_a_number_used_again_after_the_window_is_a_new_one(acme: Partner, short_memory: str) -> None:
+    rules = acme.source.file_rules.model_copy(update={"profile": short_memory})
+    acme.source = acme.source.model_copy(update={"files": rules})
+    acme.send(interchange(an_846()))
+    acme.send(interchange(an_846(reference="REF-2", quantity="20")), timedelta(days=29))
+    acme.send(interchange(an_846(reference="REF-3", quantity="30")), timedelta(days=31))
+    acme.send(interchange(an_846(reference="REF-4", quantity="40")), timedelta(days=32))
+    assert acme.interchanges() == ["accepted", "conflict", "accepted", "conflict"]
+    assert acme.quantities() == ["12", "30"]
+    assert acme.seen("select generation from ops.edi_interchanges where is_holder order by interchange_id") == [
+        (1,),
+        (2,),
+    ]
+
+
+def test_a_cut_interchange_leaves_its_number_to_the_whole_one(acme: Partner) -> None:
+    whole = interchange(an_846(), an_846("0002", "REF-2", "7"))
+    acme.send(whole[: whole.index(b"ST*846*0002")])
+    again = acme.send(whole)
+    assert again.facts == 1
+    assert acme.interchanges() == ["partial", "accepted"]
+    assert acme.sets() == ["accepted", "duplicate", "accepted"]
+    assert acme.quantities() == ["12", "7"]
+
+
+def test_a_set_of_a_cut_interchange_that_comes_otherwise_is_a_conflict(acme: Partner) -> None:
+    first = interchange(an_846(), an_846("0002", "REF-2", "7"))
+    acme.send(first[: first.index(b"ST*846*0002")])
+    acme.send(interchange(an_846(quantity="99"), an_846("0002", "REF-2", "7")))
+    assert acme.interchanges() == ["partial", "partial"]
+    assert acme.sets() == ["accepted", "conflict", "accepted"]
+    assert acme.quantities() == ["12", "7"]
+    assert acme.seen("select fault_code from raw.documents order by received_at desc limit 1") == [("set_conflict",)]
+    assert ("edi_conflict",) in acme.seen("select rule from ops.exceptions")
+
+
+def test_a_refused_interchange_leaves_its_number_to_the_corrected_one(acme: Partner) -> None:
+    acme.send(interchange([*an_846()[:-1], "SE*99*0001"]))
+    acme.send(interchange(an_846()))
+    assert acme.interchanges() == ["rejected", "accepted"]
+    assert acme.quantities() == ["12"]
+
+
+def test_one_interchange_twice_in_a_file_is_told_once(acme: Partner) -> None:
+    acme.send(interchange(an_846()) + interchange(an_846()) + interchange(an_846(quantity="99")))
+    assert acme.interchanges() == ["accepted", "duplicate", "conflict"]
+    assert acme.quantities() == ["12"]
+
+
+def test_a_set_sent_again_under_new_numbers_is_registered_as_such(acme: Partner) -> None:
+    acme.send(interchange(an_846()))
+    again = acme.send(interchange(an_846("0005"), control="000000002", group="2"))
+    assert (again.facts, again.known) == (0, 1)
+    assert acme.sets() == ["accepted", "accepted"]
+    assert acme.seen("select s.set_id = (select min(set_id) from ops.edi_sets) from ops.edi_sets s order by 1") == [
+        (False,), (True,)
+    ]  # fmt: skip
+    assert acme.seen("select resent_of = (select min(set_id) from ops.edi_sets) from ops.edi_sets order by set_id") == [
+        (None,), (True,)
+    ]  # fmt: skip
+
+
+def test_tests_are_evidence_and_never_stock(acme: Partner) -> None:
+    mixed = (
+        interchange(an_846(quantity="1"), control="000000001", usage="T")
+        + interchange(an_846(quantity="2"), control="000000002", usage="I")
+        + interchange(an_846(quantity="3"), control="000000003")
+        + interchange([*an_846()[:-1], "SE*99*0001"], control="000000004", usage="T")
+    )
+    result = acme.send(mixed)
+    assert (result.facts, result.faults) == (1, 0)
+    assert acme.interchanges() == ["test", "test", "accepted", "test"]
+    assert acme.sets() == ["test", "test", "accepted", "test"]
+    assert acme.quantities() == ["3"]
+    assert acme.seen(
+        "select content = %(mixed)s, status from raw.documents".replace("%(mixed)s", f"'\\x{mixed.hex()}'")
+    ) == [(True, "accepted")]
+    assert acme.seen("select count(*) from ops.exceptions") == [(0,)]
+    production = acme.send(interchange(an_846(quantity="1"), control="000000001"))
+    assert production.facts == 1, "a test takes no number"
+
+
+def test_edifact_has_the_same_rules(acme: Partner) -> None:
+    acme.send(an_invrpt("77", "12"))
+    acme.send(b"UNA:+.? '" + an_invrpt("77", "12"))
+    acme.send(an_invrpt("77", "13"))
+    acme.send(an_invrpt("78", "14", usage="++++++1"))
+    assert acme.interchanges() == ["accepted", "duplicate", "conflict", "test"]
+    assert acme.quantities() == ["12"]
+    assert acme.seen("select type, control, reference from ops.edi_sets limit 1") == [("INVRPT", "1", "INV-1")]
+
+
+def test_reading_again_comes_to_the_same_verdicts(acme: Partner, loader: psycopg.Connection) -> None:
+    acme.send(interchange(an_846()))
+    acme.send(interchange(an_846()) + b"\n")
+    acme.send(interchange(an_846(quantity="99")))
+    acme.send(
+        interchange(an_846(quantity="5"), control="000000005", usage="T")
+        + interchange(an_846("0001", "R", "6"), control="000000006")
+    )
+    acme.send(interchange(an_846()))
+    before = acme.seen("select fact_id from raw.facts order by 1")
+    landed = reread(loader, acme.source, Selection(), NOW + timedelta(days=1), "test")
+    assert landed.load_id is None
+    (document,) = acme.seen("select document_id from raw.documents where fault_code = 'interchange_conflict'")
+    alone = reread(loader, acme.source, Selection(document_ids=document), NOW + timedelta(days=1), "test")
+    assert alone.load_id is None
+    assert acme.seen("select fact_id from raw.facts order by 1") == before
+
+
+def test_a_crash_before_the_end_of_landing_leaves_no_row(acme: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = exchanges.Receipt.write
+
+    def crash(self: exchanges.Receipt, conn: psycopg.Connection) -> None:
+        real(self, conn)
+        raise RuntimeError("crash")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exchanges.Receipt, "write", crash)
+        with pytest.raises(RuntimeError):
+            acme.send(interchange(an_846()))
+    assert acme.seen("select (select count(*) from raw.documents) + (select count(*) from ops.edi_interchanges)") == [
+        (0,)
+    ]
+    assert acme.pull(timedelta(minutes=1)).facts == 1
+    assert acme.interchanges() == ["accepted"]
+
+
+def test_the_database_holds_what_the_lane_should(
+    acme: Partner, warehouse_dsn: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second reader that slipped past the lane registers the number between this one's look and its writing."""
+    real = exchanges.Receipt.write
+
+    def slip(self: exchanges.Receipt, conn: psycopg.Connection) -> None:
+        monkeypatch.setattr(exchanges.Receipt, "write", real)
+        with connect_dsn(warehouse_dsn("loader")) as other, other.transaction():
+            self.write(other)
+        real(self, conn)
+
+    monkeypatch.setattr(exchanges.Receipt, "write", slip)
+    with pytest.raises(RetryableError, match="could not be finished"):
+        acme.send(interchange(an_846()))
+    assert acme.seen("select count(*) from raw.facts") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update ops.edi_interchanges set verdict = 'accepted'",
+        "update ops.edi_interchanges set state = 'accepted'",
+        "update ops.edi_interchanges set control = '9'",
+        "delete from ops.edi_interchanges",
+        "update ops.edi_sets set state = 'accepted'",
+        "delete from ops.edi_sets",
+        "truncate ops.edi_sets",
+    ],
+)
+def test_even_the_owner_cannot_rewrite_the_register(
+    acme: Partner, warehouse: psycopg.Connection, statement: str
+) -> None:
+    acme.send(interchange([*an_846()[:-1], "SE*99*0001"]))
+    with pytest.raises((psycopg.errors.RestrictViolation, psycopg.errors.CheckViolation)):
+        warehouse.execute(statement)
+    assert acme.interchanges() == ["rejected"]
