@@ -52,6 +52,25 @@ def test_a_message_is_a_set() -> None:
     assert not found.is_test
 
 
+def test_what_a_trailer_says_of_its_group_is_kept_the_empty_one_too() -> None:
+    group = "UNG+INVRPT+A+B+261102:1430+G{n}'{body}UNE+{said}+G{n}'"
+    text = group.format(n=1, body=messages(1), said=3) + group.format(n=2, body="", said=0)
+    (found,) = [
+        each
+        for each in transaction_sets(f"{UNB.format(usage='')}{text}UNZ+2+7'".encode())
+        if isinstance(each, Interchange)
+    ]
+    assert [(each.control, each.sets, each.said) for each in found.opened] == [("G1", 1, "3"), ("G2", 0, "0")]
+
+
+def test_a_file_of_nothing_but_a_ta1_says_something() -> None:
+    isa = f"ISA*00*{' ' * 10}*00*{' ' * 10}*ZZ*{'ACME':15}*ZZ*{'SYNCLINE':15}*261102*1430*U*00401*000000009*0*P*>~"
+    reading = read_file(f"{isa}TA1*000000007*261102*1430*A*000~IEA*0*000000009~".encode(), source="acme_3pl", file="t")
+    assert (reading.verdict, reading.is_refused, reading.faults) == ("accepted", False, [])
+    empty = read_file(f"{isa}IEA*0*000000009~".encode(), source="acme_3pl", file="t")
+    assert (empty.verdict, empty.is_refused, [each.code for each in empty.faults]) == ("rejected", True, ["no_set"])
+
+
 @pytest.mark.parametrize(("usage", "is_test"), [("++++++1", True), ("++++++0", False), ("", False)])
 def test_unb_11_says_test(usage: str, is_test: bool) -> None:
     (found,), codes = read(f"{UNB.format(usage=usage)}{messages(1)}UNZ+1+7'")

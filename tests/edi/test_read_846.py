@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,12 @@ def test_a_good_file_is_its_facts() -> None:
     assert (second.line_key, second.status_ref) == ("REF-1/1/27", "allocated")
     assert re.fullmatch(r"segment 7 QTY at byte \d+", first.position)
     assert a_file(a_set())[int(first.position.split()[-1]) :].startswith(b"QTY*17*12")
+
+
+def test_a_finding_has_the_value_as_written_and_never_shows_it() -> None:
+    (found,) = read(a_file(a_set("0001", "LIN*1*SK*SKU-1", f"QTY*17*{'9' * 60}*EA"))).faults
+    assert (found.code, found.element, found.value) == ("element_form", 2, "9" * 40)
+    assert found.value not in repr(replace(found, message=""))
 
 
 @pytest.mark.parametrize("usage", ["T", "I"])

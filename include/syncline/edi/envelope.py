@@ -13,7 +13,7 @@ from syncline.edi.delimiters import Delimiters
 from syncline.edi.findings import Finding, Scope, shown
 from syncline.edi.frames import FRAMES, Frame
 from syncline.edi.tokenizer import Segment, runs
-from syncline.edi.units import Body, Collected, Group, Interchange, Take, TransactionSet
+from syncline.edi.units import GROUPS_MAX, Body, Collected, Group, Interchange, Take, TransactionSet
 
 CONTROL_CHARS_MAX = 20
 PARTY_CHARS_MAX = 40
@@ -182,6 +182,8 @@ class Envelope:
             opener, opener.get(1)[:10], control, opener.get(2)[:PARTY_CHARS_MAX], opener.get(3)[:PARTY_CHARS_MAX],
             version[:12],
         )  # fmt: skip
+        if len(self._interchange.opened) < GROUPS_MAX:
+            self._interchange.opened.append(self._group)
         self._controls = set()
         if any(value != value.strip() for value in opener.elements[2:4]):
             self._find("element_padded", "blanks around GS02 or GS03", opener, 2, scope="group")
@@ -259,6 +261,7 @@ class Envelope:
         if self._group.opener is None:
             self._find("group_not_opened", f"{ge.id} {shown(ge.get(2))} closes no group", ge, scope="group")
             return
+        self._group.said = ge.get(1)[:CONTROL_CHARS_MAX]
         self._compare(ge, "group", self._group.sets, self._group.opener, self._frames.group)
         self._group = Group()
 

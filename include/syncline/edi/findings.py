@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 # file: nothing is readable. interchange, group: the envelope lies, its good sets stay. set, line: it is kept out.
@@ -38,7 +38,7 @@ class Finding:
     """One remark. ``segment_no`` counts from 1 in the file; ``element`` from 1 in its segment, None for all of it.
 
     ``component`` counts from 1 in its element. ``in_set`` is the segment's number in its set, the opener is 1; 0
-    where it stands in none.
+    where it stands in none. ``value``: the element as written, its beginning; an acknowledgment may give it back.
     """
 
     code: str
@@ -53,6 +53,7 @@ class Finding:
     interchange: str = ""
     group: str = ""
     set_control: str = ""
+    value: str = field(default="", repr=False)
 
     @property
     def severity(self) -> Severity:

@@ -19,7 +19,7 @@ from syncline.edi.spool import Spool
 from syncline.edi.units import Body, Collected, Interchange, TransactionSet
 from syncline.landing import Fact, fault
 
-READING = "edi/3"  # raise it with every change of what the code reads from the same bytes; tables have their digest
+READING = "edi/4"  # raise it with every change of what the code reads from the same bytes; tables have their digest
 DETAIL_MAX_CHARS = 1_000
 HEAD_BYTES = 65_536
 BINARY_BYTES = frozenset(range(32)) - {7, 9, 10, 13, 21, 28, 29, 30, 31}  # 0x15, 0x1c-0x1f separate in real files
@@ -190,9 +190,14 @@ class Reading:
         return len(self.sets) - self.sets_accepted
 
     @property
+    def is_receipt(self) -> bool:
+        """Interchanges that acknowledge ours (TA1) need no set."""
+        return not self.sets and any(each.service for each in self.interchanges)
+
+    @property
     def verdict(self) -> FileVerdict:
         """``partial``: a set is refused, or the envelope lies about the others."""
-        if not self.sets_accepted:
+        if not self.sets_accepted and not self.is_receipt:
             return "rejected"
         is_whole = not self.own and not any(
             found.severity == "error" for each in self.interchanges for found in each.findings
@@ -202,7 +207,7 @@ class Reading:
     @property
     def is_refused(self) -> bool:
         """Nothing of the file could be used: it is quarantined whole."""
-        if not self.sets_accepted:
+        if not self.sets_accepted and not self.is_receipt:
             return True
         is_kept_out = any(found.severity == "error" and found.scope == "line" for found in self.findings)
         return is_kept_out and not any(len(each.facts) for each in self.sets)
@@ -233,7 +238,7 @@ def read_file(data: bytes | BinaryIO, *, source: str, file: str, profile: Profil
             reading.sets.append(item)
         else:
             reading.interchanges.append(item)
-    if not reading.sets:
+    if not reading.sets and not reading.is_receipt:
         reading.own.append(_nothing_finding(reading, size))
     return reading
 

@@ -12,6 +12,9 @@ from syncline.edi.tokenizer import Segment
 
 # One more finding of a unit says nothing new, and a file of defects must not fill the memory.
 FINDINGS_MAX = 1_000
+# Groups of an interchange that are remembered, those without a set among them.
+GROUPS_MAX = 10_000
+VALUE_CHARS_MAX = 40
 
 Take = Callable[[Segment], None]
 
@@ -44,7 +47,8 @@ class Findings(list[Finding]):
 class Interchange:
     """ISA..IEA or UNB..UNZ: who sent it to whom. ``opener`` is None where text stands outside of any.
 
-    ``is_test`` is None when it says neither production nor test. ``prepared``: date and time as written.
+    ``is_test`` is None when it says neither production nor test. ``prepared``: date and time as written. ``opened``:
+    its groups, the empty ones too.
     """
 
     delimiters: Delimiters
@@ -60,12 +64,16 @@ class Interchange:
     sets: int = 0
     end: int = 0  # byte of the trailer, 0 without one
     service: list[Segment] = field(default_factory=list)  # TA1
+    opened: list[Group] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)  # its own and those of its groups
 
 
 @dataclass(slots=True)
 class Group:
-    """GS..GE or UNG..UNE; of an EDIFACT interchange without groups everything is empty."""
+    """GS..GE or UNG..UNE; of an EDIFACT interchange without groups everything is empty.
+
+    ``said``: how many sets its trailer says it has.
+    """
 
     opener: Segment | None = None
     code: str = ""
@@ -74,6 +82,7 @@ class Group:
     receiver: str = ""
     version: str = ""
     sets: int = 0
+    said: str = ""
 
 
 @dataclass(slots=True)
@@ -111,10 +120,14 @@ class TransactionSet:
         component: int | None = None,
     ) -> None:
         """Add a finding at ``segment`` of this set."""
+        value = "" if element is None else segment.get(element)
+        if component is not None:
+            value = "".join(self.interchange.delimiters.components(value)[component - 1 : component])
         self.findings.add(
             Finding(
                 code, message, scope, segment.number, segment.id[:10], element, component, segment.offset,
                 segment.number - self.opener.number + 1, self.interchange.control, self.group.control, self.control,
+                value[:VALUE_CHARS_MAX],
             )
         )  # fmt: skip
 
