@@ -33,6 +33,7 @@ class FileRules(_Entry):
     processing: Folder = "processing"
     archive: Folder = "archive"
     refused: Folder = "refused"
+    outbox: Folder = "outbox"
     pattern: str = Field(default="*", min_length=1, max_length=100)
     size_max_bytes: int = Field(default=20_000_000, ge=1_000, le=200_000_000)
     settle_s: int = Field(default=30, ge=0, le=3_600)

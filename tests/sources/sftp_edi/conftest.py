@@ -9,6 +9,7 @@ import paramiko
 import psycopg
 import pytest
 from drop import Drop
+from edi_partner import Partner
 from loopback_sftp import SftpServer
 
 from syncline.registry import FileRules, Source
@@ -43,3 +44,8 @@ def source() -> Source:
 def loader(warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str]) -> Iterator[psycopg.Connection]:
     with connect_dsn(warehouse_dsn("loader")) as connection:
         yield connection
+
+
+@pytest.fixture
+def acme(loader: psycopg.Connection, sftp: paramiko.SFTPClient, source: Source, drop: Drop) -> Partner:
+    return Partner(loader, sftp, source, drop)

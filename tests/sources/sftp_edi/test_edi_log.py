@@ -5,24 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import paramiko
-import psycopg
 import pytest
-from drop import Drop
-from test_register import Partner, an_846, interchange
+from edi_partner import Partner, an_846, interchange
 from typer.testing import CliRunner
 
 from syncline.cli.edi import app
 from syncline.errors import ConfigurationError
-from syncline.registry import Source
 
 
 @pytest.fixture
-def sent(
-    loader: psycopg.Connection, sftp: paramiko.SFTPClient, source: Source, drop: Drop,
-    monkeypatch: pytest.MonkeyPatch, warehouse_dsn: Callable[[str], str],
-) -> CliRunner:  # fmt: skip
-    acme = Partner(loader, sftp, source, drop)
+def sent(acme: Partner, monkeypatch: pytest.MonkeyPatch, warehouse_dsn: Callable[[str], str]) -> CliRunner:
     acme.send(interchange(an_846()), name="first.edi")
     acme.send(interchange(an_846(quantity="99")), name="other.edi")
     acme.send(interchange(an_846(), control="000000002", usage="T"), name="[bold]test.edi")

@@ -2,84 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-import paramiko
 import psycopg
 import pytest
-from drop import Drop
+from edi_partner import NOW, Partner, an_846, an_invrpt, interchange
 
 from syncline.edi import PROFILES, Profile
 from syncline.errors import RetryableError
-from syncline.registry import Source
 from syncline.rereading import Selection, reread
-from syncline.sources.sftp_edi import exchanges, pull
+from syncline.sources.sftp_edi import exchanges
 from syncline.warehouse.connect import connect_dsn
-
-NOW = datetime(2026, 11, 2, 10, tzinfo=UTC)
-FIELDS = "*00*          *00*          *ZZ*ACME           *ZZ*SYNCLINE       *261102*1430*U*00401*"
-
-
-def an_846(set_control: str = "0001", reference: str = "REF-1", quantity: str = "12") -> list[str]:
-    body = [f"BIA*00*SI*{reference}*20261102*0900", "N1*WH**92*DC3", "LIN*1*SK*SKU-1", f"QTY*17*{quantity}*EA"]
-    return [f"ST*846*{set_control}", *body, f"SE*6*{set_control}"]
-
-
-def interchange(*sets: list[str], control: str = "000000001", group: str = "1", usage: str = "P") -> bytes:
-    rows = [f"ISA{FIELDS}{control}*0*{usage}*>", f"GS*IB*ACME*SYNCLINE*20261102*1430*{group}*X*004010"]
-    rows += [segment for each in sets for segment in each]
-    rows += [f"GE*{len(sets)}*{group}", f"IEA*1*{control}"]
-    return "".join(f"{row}~\n" for row in rows).encode()
-
-
-def an_invrpt(control: str, quantity: str, usage: str = "") -> bytes:
-    body = [
-        "BGM+35+INV-1+9",
-        "DTM+137:202611020900:203",
-        "NAD+WH+DC3::92",
-        "LIN+1++SKU-1:SA",
-        f"QTY+145:{quantity}:PCE",
-    ]
-    rows = [f"UNB+UNOA:3+ACME:14+SYNCLINE:14+261102:1430+{control}{usage}", "UNH+1+INVRPT:D:96A:UN", *body]
-    rows += [f"UNT+{len(body) + 2}+1", f"UNZ+1+{control}"]
-    return "".join(f"{row}'" for row in rows).encode()
-
-
-class Partner:
-    """Sends files, one pull each; ``seen`` are rows of the warehouse."""
-
-    def __init__(self, conn: psycopg.Connection, sftp: Any, source: Source, drop: Drop) -> None:
-        self._conn, self._sftp, self._drop = conn, sftp, drop
-        self.source = source
-        self._count = 0
-
-    def send(self, content: bytes, after: timedelta = timedelta(0), name: str = "") -> Any:
-        self._count += 1
-        self._drop.put(name or f"{self._count}.edi", content)
-        return self.pull(after + timedelta(seconds=self._count))
-
-    def pull(self, after: timedelta) -> Any:
-        return pull(self._conn, self._sftp, self.source, NOW + after, server_now_s=time.time())
-
-    def seen(self, statement: str) -> list[tuple[Any, ...]]:
-        return self._conn.execute(statement).fetchall()
-
-    def interchanges(self) -> list[str]:
-        return [row[0] for row in self.seen("select verdict from ops.edi_interchanges order by interchange_id")]
-
-    def sets(self) -> list[str]:
-        return [row[0] for row in self.seen("select state from ops.edi_sets order by set_id")]
-
-    def quantities(self) -> list[str]:
-        return [row[0] for row in self.seen("select quantity from raw.facts where kind is not null order by quantity")]
-
-
-@pytest.fixture
-def acme(loader: psycopg.Connection, sftp: paramiko.SFTPClient, source: Source, drop: Drop) -> Partner:
-    return Partner(loader, sftp, source, drop)
 
 
 @pytest.fixture
@@ -95,7 +29,7 @@ def test_what_came_is_registered_with_its_identity(acme: Partner) -> None:
         " sha256 from ops.edi_interchanges"
     )
     assert parties == ["ZZ", "ACME", "ZZ", "SYNCLINE"]
-    assert (control, state, sets, accepted, facts, len(digest)) == ("000000042", "accepted", 2, 2, 2, 64)
+    assert (control, state, sets, accepted, facts, len(digest)) == ("000000042", "acknowledged", 2, 2, 2, 64)
     rows = acme.seen(
         "select group_code, group_control, type, control, version, reference, segments, facts, verdict, state"
         " from ops.edi_sets order by set_id"
@@ -157,8 +91,7 @@ def test_numbers_compare_without_leading_zeros_and_belong_to_both_parties(acme: 
 
 
 def test_a_number_used_again_after_the_window_is_a_new_one(acme: Partner, short_memory: str) -> None:
-    rules = acme.source.file_rules.model_copy(update={"profile": short_memory})
-    acme.source = acme.source.model_copy(update={"files": rules})
+    acme.use(short_memory)
     acme.send(interchange(an_846()))
     acme.send(interchange(an_846(reference="REF-2", quantity="20")), timedelta(days=29))
     acme.send(interchange(an_846(reference="REF-3", quantity="30")), timedelta(days=31))

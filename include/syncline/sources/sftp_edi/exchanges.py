@@ -9,6 +9,7 @@ from psycopg.errors import UniqueViolation
 from syncline.edi.documents.interpreter import Interpreter
 from syncline.edi.identity import offset_of
 from syncline.errors import RetryableError
+from syncline.sources.sftp_edi.outbound import intents, store
 from syncline.sources.sftp_edi.register import storable
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from syncline.edi import Finding, SetReading
+    from syncline.edi import Finding, Profile, SetReading
     from syncline.sources.sftp_edi.judge import Judged, JudgedInterchange, JudgedSet
 
 DETAIL_MAX_CHARS = 1_000
@@ -32,12 +33,15 @@ _SET = """copy ops.edi_sets (set_id, interchange_id, source, received_at, offset
 class Receipt:
     """One file on its way into the register: ``write`` is called inside the transaction of its load."""
 
-    def __init__(self, source: str, document_id: str, file: str, judged: Judged, now: datetime) -> None:
+    def __init__(
+        self, source: str, document_id: str, file: str, judged: Judged, profile: Profile, now: datetime
+    ) -> None:
         self._source, self._document_id, self._file = source, document_id, file
         self._judged, self._now = judged, now
+        self._intents = intents(judged, profile)
 
     def write(self, conn: psycopg.Connection) -> None:
-        """Write all rows.
+        """Write all rows, and what is to be answered.
 
         Raises:
             RetryableError: another reader of the source took one of the numbers meanwhile.
@@ -50,6 +54,7 @@ class Receipt:
                 for inside in self._judged.interchanges:
                     for each in inside.sets:
                         copy.write_row(self._set(inside, each))
+            store(conn, self._source, self._intents, self._now)
         except UniqueViolation:
             raise RetryableError(
                 f"{self._source}: another reader registered a control number of {self._file!a} meanwhile.",

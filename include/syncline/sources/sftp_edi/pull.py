@@ -1,4 +1,4 @@
-"""Pull a partner's files: finish what a crash left, then claim, land and put away what is settled."""
+"""Pull a partner's files: finish what a crash left, claim, land and put away what is settled, send the answers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from syncline.landing.warehouse_errors import warehouse_errors
 from syncline.sources.sftp_edi.folders import LISTING_MAX, Folders, hostility
 from syncline.sources.sftp_edi.intake import FEED, profile_of, take
 from syncline.sources.sftp_edi.listing import Entry
+from syncline.sources.sftp_edi.outbound import Outbox
 from syncline.sources.sftp_edi.register import Claim, Register, storable
 from syncline.sources.summary import PullResult
 
@@ -35,7 +36,7 @@ NOTED_MAX = 1_000
 def pull(
     conn: psycopg.Connection, sftp: Any, source: Source, now: datetime, *, server_now_s: float | None = None
 ) -> PullResult:
-    """Land every settled file of the inbox, each in its own transaction.
+    """Land every settled file of the inbox, each in its own transaction, then send what waits for the partner.
 
     A file is settled when two polls saw the same size and time, or when it is older than ``settle_s``.
 
@@ -89,6 +90,7 @@ class _Poll:
         self._result = self._result.plus(
             land(self._conn, Load(self._source.name, FEED, self._now, is_complete=is_complete))
         )
+        Outbox(self._conn, self._folders, self._source.name, profile_of(self._source), self._now).send(self._guarded)
         self._tell_failures()
         return replace(self._result, is_complete=is_complete)
 

@@ -1,4 +1,4 @@
-"""The register of EDI interchanges and sets."""
+"""The register of EDI: what came in, what is sent, and what partners say of it."""
 
 from pathlib import Path
 
@@ -15,6 +15,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(
+        "drop table ops.edi_acknowledgments; drop table ops.edi_outbound; drop table ops.edi_controls; "
+        "drop function ops.guard_edi_outbound(); drop function ops.guard_edi_control(); "
         "drop table ops.edi_sets; drop table ops.edi_interchanges; drop table ops.edi_moves; "
         "drop sequence ops.edi_set_ids; drop sequence ops.edi_interchange_ids; "
         "drop function ops.guard_edi_interchange()"
