@@ -9,6 +9,7 @@ from psycopg.errors import UniqueViolation
 from syncline.edi.documents.interpreter import Interpreter
 from syncline.edi.identity import offset_of
 from syncline.errors import RetryableError
+from syncline.sources.sftp_edi.acknowledged import Answers
 from syncline.sources.sftp_edi.outbound import intents, store
 from syncline.sources.sftp_edi.register import storable
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from syncline.edi import Finding, Profile, SetReading
+    from syncline.landing import Trouble
     from syncline.sources.sftp_edi.judge import Judged, JudgedInterchange, JudgedSet
 
 DETAIL_MAX_CHARS = 1_000
@@ -31,17 +33,27 @@ _SET = """copy ops.edi_sets (set_id, interchange_id, source, received_at, offset
 
 
 class Receipt:
-    """One file on its way into the register: ``write`` is called inside the transaction of its load."""
+    """One file on its way into the register: ``write`` is called inside the transaction of its load.
+
+    ``document``: its id in raw.documents, and its name.
+    """
 
     def __init__(
-        self, source: str, document_id: str, file: str, judged: Judged, profile: Profile, now: datetime
-    ) -> None:
-        self._source, self._document_id, self._file = source, document_id, file
-        self._judged, self._now = judged, now
+        self, conn: psycopg.Connection, source: str, document: tuple[str, str], judged: Judged, profile: Profile,
+        now: datetime,
+    ) -> None:  # fmt: skip
+        self._source, self._judged, self._now = source, judged, now
+        self._document_id, self._file = document
         self._intents = intents(judged, profile)
+        self._answers = Answers(conn, source, judged, now)
+
+    @property
+    def troubles(self) -> list[Trouble]:
+        """What a person must look at in its acknowledgments."""
+        return self._answers.troubles
 
     def write(self, conn: psycopg.Connection) -> None:
-        """Write all rows, and what is to be answered.
+        """Write all rows, what is to be answered, and what it answers.
 
         Raises:
             RetryableError: another reader of the source took one of the numbers meanwhile.
@@ -55,6 +67,7 @@ class Receipt:
                     for each in inside.sets:
                         copy.write_row(self._set(inside, each))
             store(conn, self._source, self._intents, self._now)
+            self._answers.write(conn, self._document_id)
         except UniqueViolation:
             raise RetryableError(
                 f"{self._source}: another reader registered a control number of {self._file!a} meanwhile.",

@@ -57,14 +57,15 @@ def take(conn: psycopg.Connection, source: Source, claim: Claim, content: bytes,
     judged = judge(conn, source.name, profile_of(source), now, reading, content, is_repeated=earlier is not None)
     left = production(reading, judged.told)
     document, troubles = _repeated(claim.name, content, earlier) if earlier else _document(source, content, size, left)
-    stored_as = document_id(source.name, FEED, claim.name, digest)
-    receipt = Receipt(source.name, stored_as, claim.name, judged, profile_of(source), now)
+    stored_as = (document_id(source.name, FEED, claim.name, digest), claim.name)
+    receipt = Receipt(conn, source.name, stored_as, judged, profile_of(source), now)
     is_refused = document.status == "quarantined"
     fault_code = document.fault_code if is_refused else None
     change = FileChange(claim.file_id, "landed", digest, 0, fault_code, document.fault_detail)
     load = Load(
-        source.name, FEED, now, [document], is_complete=False, files=[change], troubles=troubles, beside=receipt.write
-    )
+        source.name, FEED, now, [document], is_complete=False, files=[change],
+        troubles=[*troubles, *receipt.troubles], beside=receipt.write,
+    )  # fmt: skip
     return Taken(land(conn, load), is_refused=is_refused)
 
 

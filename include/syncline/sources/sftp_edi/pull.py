@@ -12,6 +12,7 @@ from syncline.errors import PartnerUnavailable, RetryableError, SynclineError, W
 from syncline.landing import Load, land
 from syncline.landing.lane import source_lane
 from syncline.landing.warehouse_errors import warehouse_errors
+from syncline.sources.sftp_edi.acknowledged import overdue
 from syncline.sources.sftp_edi.folders import LISTING_MAX, Folders, hostility
 from syncline.sources.sftp_edi.intake import FEED, profile_of, take
 from syncline.sources.sftp_edi.listing import Entry
@@ -87,8 +88,9 @@ class _Poll:
         for entry in ready:
             self._guarded(entry.name, self._claim, entry)
         is_complete = not self._failures and is_all and not listing.is_cut
+        troubles = overdue(self._conn, self._source.name, self._now)
         self._result = self._result.plus(
-            land(self._conn, Load(self._source.name, FEED, self._now, is_complete=is_complete))
+            land(self._conn, Load(self._source.name, FEED, self._now, is_complete=is_complete, troubles=troubles))
         )
         Outbox(self._conn, self._folders, self._source.name, profile_of(self._source), self._now).send(self._guarded)
         self._tell_failures()

@@ -165,8 +165,8 @@ create table ops.edi_outbound (         -- one row for each interchange to send
 create unique index one_name_in_an_outbox on ops.edi_outbound (source, name);
 create index on ops.edi_outbound (source, outbound_id) where state in ('pending', 'numbered');
 create index on ops.edi_outbound (source, due_at) where state = 'sent' and expects_answer;
-create index on ops.edi_outbound (source, syntax, interchange_control);
-create index on ops.edi_outbound (source, group_code, group_control);
+create index on ops.edi_outbound (source, syntax, ltrim(interchange_control, '0'));
+create index on ops.edi_outbound (source, group_code, ltrim(group_control, '0'));
 create index on ops.edi_outbound (interchange_id);
 
 create function ops.guard_edi_outbound() returns trigger language plpgsql as $$
