@@ -67,7 +67,8 @@ class Finding:
             return "file"
         element = "" if self.element is None else f"{self.element:02d}"
         component = "" if self.component is None else f"-{self.component}"
-        return f"segment {self.segment_no} {self.segment_id}{element}{component} at byte {self.offset}"
+        name = self.segment_id if self.segment_id.isprintable() else ascii(self.segment_id)[1:-1]
+        return f"segment {self.segment_no} {name}{element}{component} at byte {self.offset}"
 
     def __str__(self) -> str:
         return f"{self.position}: {self.message} ({self.code})"

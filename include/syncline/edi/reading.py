@@ -291,7 +291,8 @@ def _at_opener(taken: TransactionSet, code: str, text: str) -> Finding:
 
 
 def _row(found: Finding, file: str, digest: str, reading: str) -> Fact:
-    where = f"interchange {found.interchange} group {found.group} set {found.set_control}"
+    # No table holds a NUL, and control numbers are as the partner wrote them.
+    where = f"interchange {found.interchange} group {found.group} set {found.set_control}".replace("\x00", ".")
     detail = f"{file}, {found} [{found.scope}; {where}]"[:DETAIL_MAX_CHARS].encode("ascii", "backslashreplace").decode()
     key = f"sha256:{digest}/{found.position}/{found.code}"
     return fault(found.code, detail, line_key=key, position=found.position, reading=reading)
