@@ -235,6 +235,21 @@ def test_the_database_holds_what_the_lane_should(
     assert acme.seen("select count(*) from raw.facts") == [(0,)]
 
 
+def test_hostile_values_of_an_envelope_are_stored_and_answered(acme: Partner) -> None:
+    """The beginning of a file is looked at for binary content; what comes later may hold anything."""
+    rules = acme.source.file_rules.model_copy(update={"size_max_bytes": 200_000})
+    acme.source = acme.source.model_copy(update={"files": rules})
+    long = [f"ST*846*{n:04d}~\nBIA*00*SI*REF-{n}*20261102*0900~\nN1*WH**92*DC3~\nSE*4*{n:04d}" for n in range(1_000)]
+    hostile = interchange(an_846(), control="000000002", group="9").replace(b"*ZZ*ACME  ", b"*ZZ*AC\x00\x1b[")
+    hostile = hostile.replace(b"*1430*9*X", b"*1430*\x009*X").replace(b"REF-1", b"R\x00F").replace(b"LIN*", b"L\x00N*")
+    acme.send(interchange(long) + hostile)
+    assert acme.seen("select sender from ops.edi_interchanges order by interchange_id") == [
+        ("ACME",), ("'AC\\x00\\x1b['",)
+    ]  # fmt: skip
+    assert [row[0] for row in acme.outbound()] == ["997", "TA1", "997"]
+    assert {row[0] for row in acme.seen("select state from ops.edi_outbound")} == {"sent"}
+
+
 @pytest.mark.parametrize(
     "statement",
     [

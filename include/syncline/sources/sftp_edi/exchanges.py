@@ -101,7 +101,7 @@ class Receipt:
         return (
             each.row, inside.row, self._source, self._now, taken.opener.offset, *map(storable, said), identity.key,
             each.generation, each.is_holder, identity.sha256, identity.body_sha256, taken.segments, each.facts,
-            each.read.verdict, each.state, first and first.code, first and first.position,
+            each.read.verdict, each.state, first and first.code, first and storable(first.position),
             first and _ascii(first.message), each.duplicate_of, each.resent_of,
         )  # fmt: skip
 
@@ -133,4 +133,4 @@ def _fault(inside: JudgedInterchange) -> tuple[str, str] | None:
 
 
 def _ascii(text: str) -> str:
-    return text[:DETAIL_MAX_CHARS].encode("ascii", "backslashreplace").decode()
+    return text[:DETAIL_MAX_CHARS].encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00")

@@ -5,7 +5,7 @@ Numbers are kept per source: its lane serialises its readers, and a partner cann
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -105,11 +105,6 @@ class Judged:
     """All of a file; ``told``: byte of a set's opener -> what it is kept out for."""
 
     interchanges: list[JudgedInterchange] = field(default_factory=list)
-
-    @property
-    def sets(self) -> Iterable[JudgedSet]:
-        """The sets of all interchanges."""
-        return (each for inside in self.interchanges for each in inside.sets)
 
     @property
     def told(self) -> Mapping[int, Told]:

@@ -76,7 +76,7 @@ def store(conn: psycopg.Connection, source: str, found: Iterable[Intent], now: d
         cursor.executemany(
             _INTENT,
             [
-                (source, each.kind, each.syntax, row, each.is_test, each.status, Jsonb(asdict(each)), now)
+                (source, each.kind, each.syntax, row, each.is_test, each.status, Jsonb(_storable(asdict(each))), now)
                 for row, each in found
             ],
         )
@@ -144,6 +144,15 @@ class Outbox:
         with self._conn.transaction():
             self._conn.execute(_SENT, [self._now, self._now + self._wait, row])
             self._conn.execute(_ACKNOWLEDGED, [self._now, row])
+
+
+def _storable(value: Any) -> Any:
+    """``value`` without NUL, which no table holds; the writer would replace it too."""
+    if isinstance(value, str):
+        return value.replace("\x00", ".")
+    if isinstance(value, dict):
+        return {key: _storable(each) for key, each in value.items()}
+    return [_storable(each) for each in value] if isinstance(value, tuple) else value
 
 
 def answer_of(said: dict[str, Any]) -> Answer:
