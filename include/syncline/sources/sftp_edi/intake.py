@@ -70,18 +70,18 @@ def take(conn: psycopg.Connection, source: Source, claim: Claim, content: bytes,
 
 
 def read_file(
-    source: Source, name: str, content: bytes, size: int, earlier: str | None, told: Mapping[int, Told]
+    source: Source, name: str, content: bytes, size: int, earlier: str | None, told: Mapping[int, Told] | None = None
 ) -> tuple[Document, list[Trouble]]:
     """What the present parser and profile make of a stored file's bytes, years after they came.
 
     Args:
         size: bytes at the partner; more than ``content`` has when only its beginning was kept.
         earlier: which accepted document of the source had the same bytes before, if any.
-        told: what the register says of its sets (``verdicts.recorded``).
+        told: what the register says of its sets (``verdicts.recorded``); None: nothing.
     """
     if earlier and len(content) == size:
         return _repeated(name, content, earlier)
-    return _document(source, content, size, production(_read(source, name, content, size), told))
+    return _document(source, content, size, production(_read(source, name, content, size), told or {}))
 
 
 def _repeated(name: str, content: bytes, earlier: str) -> tuple[Document, list[Trouble]]:
