@@ -182,9 +182,11 @@ class ShutOutbox(asyncssh.SFTPServer):
     """Takes nothing in ``outbox`` while ``is_shut``."""
 
     is_shut = True
+    asked = 0
 
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
         if self.is_shut and b"outbox/" in path:
+            type(self).asked += 1
             raise asyncssh.SFTPPermissionDenied("the outbox is shut")
         return super().open(path, pflags, attrs)
 
@@ -201,6 +203,23 @@ def test_a_server_that_refuses_is_told_and_asked_again(acme: Partner, monkeypatc
         monkeypatch.setattr(ShutOutbox, "is_shut", False)
         acme.pull(LATER)
         assert acme.outbound() == [("997", "sent", "000000001")]
+    finally:
+        server.close()
+
+
+def test_a_server_that_refuses_all_is_not_asked_for_each(acme: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = (interchange(an_846(reference=f"R-{n}"), control=f"{n:09d}", group=str(n)) for n in range(1, 9))
+    server = SftpServer(acme.drop.root, ShutOutbox)
+    acme.sftp = server.connect()
+    monkeypatch.setattr(ShutOutbox, "asked", 0)
+    try:
+        with pytest.raises(RetryableError, match="3 file"):
+            acme.send(b"".join(groups))
+        assert ShutOutbox.asked == 3
+        monkeypatch.setattr(ShutOutbox, "is_shut", False)
+        acme.pull(LATER)
+        assert {row[:2] for row in acme.outbound()} == {("997", "sent")}
+        assert len(acme.outbound()) == 8
     finally:
         server.close()
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 NUMBER_MAX = 999_999_999
 # Files put into the outbox in one poll; the others have their turn in the next one.
 SENT_MAX = 1_000
+# Files that a server may refuse before it took any, until the poll takes its word for all of them.
+REFUSED_MAX = 3
 ACKNOWLEDGMENTS = ("997", "999", "TA1", "CONTRL")
 _INTENT = """insert into ops.edi_outbound (source, kind, syntax, interchange_id, expects_answer, is_test, status, said,
     state, created_at) values (%s, %s, %s, %s, false, %s, %s, %s, 'pending', %s)"""
@@ -120,6 +122,7 @@ class Outbox:
     ) -> None:
         self._conn, self._folders, self._source, self._now = conn, folders, source, now
         self._zone, self._wait = profile.timezone, timedelta(hours=profile.ack_wait_h)
+        self._sent = self._refused = 0
 
     def send(self, guarded: Callable[..., None]) -> None:
         """Number all that waits, then put it into the outbox, oldest first.
@@ -131,12 +134,15 @@ class Outbox:
         for (row,) in waiting:
             number(self._conn, self._source, row, self._now, self._zone)
         for row, name in self._conn.execute(_LEFT, [self._source, SENT_MAX]).fetchall():
-            guarded(name, self._deliver, row, name)
+            if self._sent or self._refused < REFUSED_MAX:
+                guarded(name, self._deliver, row, name)
 
     def _deliver(self, row: int, name: str) -> None:
         found = self._conn.execute("select content from ops.edi_outbound where outbound_id = %s", [row]).fetchone()
         assert found is not None
+        self._refused += 1
         self._folders.deliver(name, bytes(found[0]))
+        self._refused, self._sent = self._refused - 1, self._sent + 1
         self._note(row)
 
     def _note(self, row: int) -> None:
