@@ -242,7 +242,7 @@ def test_an_unknown_usage_is_never_stock() -> None:
         (b"<html>not found</html>", "no_interchange"),
         (b"UNA:+.? 'UNB+UNOA:1'", "no_set"),
         (b"ISA*00*too short~", "isa_unreadable"),
-        (b"ISA", "outside_interchange"),
+        (b"ISA", "no_interchange"),
     ],
 )
 def test_what_is_no_interchange_is_refused_whole(data: bytes, code: str) -> None:

@@ -101,6 +101,8 @@ def test_a_site_that_only_speaks_edi(into: Callable[..., Warehouse]) -> None:
         ("SKU-0002", "DC3", "on_hand"): 50 - 2,
         ("SKU-0002", "DC3", "quarantined"): 4,
     }
+    answered = ours.rows("select kind, status, state from ops.edi_outbound order by outbound_id")
+    assert answered == [("997", "A", "sent")] * len(told)
     before = ours.hashes()
     ours.rebuild()
     assert ours.hashes() == before

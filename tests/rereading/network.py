@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from loopback_sftp import SftpServer
 from loopback_wms import WmsServer
@@ -51,7 +52,6 @@ def edi_source(profile: str = "standard", name: str = "beta_3pl") -> Source:
 def an_846(reference: str, items: list[dict[str, str]], *, as_of: str = "0900", dtm: str = "") -> bytes:
     """An 846 of BETA-NJ2. An item: `sk`, `vn` (its two names), `on_hand`, maybe `uom`."""
     parties = "ISA*00*          *00*          *ZZ*BETA           *ZZ*SYNCLINE       "
-    rows = [f"{parties}*261102*1430*U*00401*000000001*0*P*>", "GS*IB*BETA*SYNCLINE*20261102*1430*1*X*004010"]
     body = [f"BIA*00*SI*{reference}*20261102*{as_of}", "N1*WH**92*BETA-NJ2"]
     if dtm:
         body.append(f"DTM*366*20261102*{dtm}")
@@ -59,7 +59,9 @@ def an_846(reference: str, items: list[dict[str, str]], *, as_of: str = "0900", 
         body.append(f"LIN*{number}*SK*{item['sk']}*VN*{item['vn']}")
         unit = item.get("uom", "EA")
         body.append(f"QTY*17*{item['on_hand']}" + (f"*{unit}" if unit else ""))
-    rows += ["ST*846*0001", *body, f"SE*{len(body) + 2}*0001", "GE*1*1", "IEA*1*000000001"]
+    control = f"{crc32(repr(body).encode()) % 10**9:09d}"  # other content comes under another number
+    rows = [f"{parties}*261102*1430*U*00401*{control}*0*P*>", "GS*IB*BETA*SYNCLINE*20261102*1430*1*X*004010"]
+    rows += ["ST*846*0001", *body, f"SE*{len(body) + 2}*0001", "GE*1*1", f"IEA*1*{control}"]
     return "".join(f"{row}~\n" for row in rows).encode()
 
 

@@ -54,6 +54,6 @@ def test_show_then_write(
     written = run(app, ["--source", "beta_3pl", "--to", "2026-11-03"], input="y\n")
     assert "1 documents with 1 facts" in written.output
     ((reading, requested_at),) = ours.rows("select reading, requested_at::text from ops.readings")
-    assert reading.startswith("edi/3.")
+    assert reading.startswith("edi/5.")
     assert requested_at.startswith("2026-11-03 12:00")
     assert ours.rows("select received_at from raw.facts where load_id = 2") == [(minutes(0),)]

@@ -59,7 +59,7 @@ def dropped(tmp_path: Path, faults: Faults, partner: Any = ACME, hours: float = 
 def test_folders_and_a_file_with_the_opening(serve: Any) -> None:
     served = serve(at_minutes=1)
     with served.sftp("beta_3pl") as sftp:
-        assert set(sftp.listdir(".")) == {"inbox", "processing", "archive", "refused"}
+        assert set(sftp.listdir(".")) == {"inbox", "processing", "archive", "refused", "outbox"}
         (name,) = sftp.listdir("inbox")
         with sftp.open(f"inbox/{name}") as stream:
             content = stream.read()

@@ -11,14 +11,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from syncline.cli import edi_profile
+from syncline.cli import _edi_log
 
 if TYPE_CHECKING:
     from syncline.edi import Finding, Reading, SetReading
     from syncline.landing import Fact
 
 app = typer.Typer(no_args_is_help=True, help="Look into EDI files, check partner profiles.")
-app.add_typer(edi_profile.app, name="profile")
+app.add_typer(_edi_profile.app, name="profile")
+app.command(epilog="Examples: syncline edi log --source acme_3pl; syncline edi log --state conflict --json")(
+    _edi_log.log
+)
 
 SIZE_MAX_BYTES = 200_000_000
 COLOURS = {"accepted": "green", "tolerated": "yellow", "rejected": "red", "partial": "yellow"}

@@ -22,6 +22,7 @@ set_type_unsupported header_missing header_repeated segment_unknown segment_misp
 lines_missing element_missing element_form value_repeated purpose_unsupported no_such_moment zone_unknown moment_missing
 location_missing item_missing quantity_missing quantity_repeated uom_missing sign_contradicts spread_beside_total
 reference_missing event_repeated line_incomplete
+interchange_conflict set_conflict
 """
 _WARNINGS = """
 last_terminator_missing lines_wrapped segment_empty element_padded una_incomplete group_mismatch

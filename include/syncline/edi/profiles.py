@@ -13,6 +13,8 @@ from pydantic.dataclasses import dataclass
 
 from syncline.edi.documents.table import Code, Measure
 
+# How we answer, not what we read.
+OF_NO_READING = ("acknowledge", "acknowledge_with", "ack_wait_h", "reuse_after_days")
 Action = Literal["original", "replace", "cancel", "refuse"]
 PURPOSES: dict[str, Action] = {
     # X12 353: original, cancel, change, replace, confirmation, duplicate, resubmission, incremental.
@@ -95,8 +97,9 @@ class Profile:
 
 
 def signature_of(profile: Profile) -> str:
-    """``name/digest`` of every choice: two profiles that read a file differently never have the same one."""
-    return f"{profile.name}/{sha256(ascii(_sorted(asdict(profile))).encode()).hexdigest()[:8]}"
+    """``name/digest`` of every choice that steers a reading: profiles that read otherwise never have the same one."""
+    choices = {name: value for name, value in asdict(profile).items() if name not in OF_NO_READING}
+    return f"{profile.name}/{sha256(ascii(_sorted(choices)).encode()).hexdigest()[:8]}"
 
 
 @cache

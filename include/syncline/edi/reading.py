@@ -11,6 +11,7 @@ from typing import BinaryIO, Literal
 
 from syncline.edi.compressed import compressed_as
 from syncline.edi.documents.compile import Plan
+from syncline.edi.documents.elements import AMBIGUOUS
 from syncline.edi.documents.interpreter import Interpreter
 from syncline.edi.documents.table import DocumentTable, table_for, tables_digest
 from syncline.edi.envelope import transaction_sets
@@ -21,7 +22,7 @@ from syncline.edi.tokenizer import Segment
 from syncline.edi.units import Body, Collected, Interchange, Take, TransactionSet, Units
 from syncline.landing import Fact, fault
 
-READING = "edi/4"  # raise it with every change of what the code reads from the same bytes; tables have their digest
+READING = "edi/5"  # raise it with every change of what the code reads from the same bytes; tables have their digest
 DETAIL_MAX_CHARS = 1_000
 HEAD_BYTES = 65_536
 BINARY_BYTES = frozenset(range(32)) - {7, 9, 10, 13, 21, 28, 29, 30, 31}  # 0x15, 0x1c-0x1f separate in real files
@@ -51,6 +52,7 @@ class SetReading:
     table: DocumentTable | None
     facts: Spool
     is_strict: bool
+    reference: str = ""  # the document's own number (BIA03, W0602, BGM02), where it says one
 
     @property
     def verdict(self) -> Verdict:
@@ -127,12 +129,15 @@ class _Reader:
 
     def ended(self, taken: TransactionSet) -> SetReading:
         """What was read of a set that has ended."""
+        ended = self._opened.pop(id(taken))
         if isinstance(taken.body, Interpreter):
+            number = taken.body.root.values.get(taken.body.plan.table.correlation or "", "")
+            ended.reference = "" if number == AMBIGUOUS else number
             taken.body = READ  # its loops are of no more use
         self._findings += len(taken.findings)
         if self._findings > FINDINGS_OF_FILE_MAX:
             taken.findings.keep(FINDINGS_AFTER_MAX)
-        return self._opened.pop(id(taken))
+        return ended
 
     def _check_parties(self, taken: TransactionSet) -> None:
         parties = taken.interchange
@@ -273,7 +278,14 @@ def read_file(data: bytes | BinaryIO, *, source: str, file: str, profile: Profil
             reading.interchanges.append(item)
     if not reading.sets and not reading.is_receipt:
         reading.own.append(_nothing_finding(reading, size))
+        if reading.own[-1].code == "no_interchange":
+            # That its text stands outside of any interchange says the same once more.
+            reading.interchanges = [each for each in reading.interchanges if _is_more_than_text(each)]
     return reading
+
+
+def _is_more_than_text(outside: Interchange) -> bool:
+    return any(found.code != "outside_interchange" for found in outside.findings)
 
 
 def _nothing_finding(reading: Reading, size: int) -> Finding:

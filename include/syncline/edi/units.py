@@ -68,6 +68,11 @@ class Findings(list[Finding]):
             self.left_out += 1
         of_group.add(weight)
 
+    def lead(self, finding: Finding) -> None:
+        """Put it before the others, whatever else is wrong: a full list must not lose it."""
+        self.insert(0, finding)
+        self.weights.setdefault(None, set()).add((finding.severity, finding.scope))
+
     def keep(self, most: int) -> None:
         """Forget all but some, the gravest first."""
         if len(self) > most:

@@ -117,6 +117,8 @@ def _write(conn: psycopg.Connection, load: Load, stored: list[Stored], news: _Ne
     _change_files(conn, load)
     open_troubles(conn, load.troubles, load.received_at)
     note_numbers(conn, load.source, load.numbers, load.received_at)
+    if load.beside is not None:
+        load.beside(conn)
     position = None if load.cursor is None else Jsonb(load.cursor)
     values = {"source": load.source, "cursor": position, "load_id": load_id, "complete": load.is_complete}
     conn.execute(MOVE_CURSOR, values | {"at": load.received_at})

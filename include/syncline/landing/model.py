@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import psycopg
 
 ID_HEX_DIGITS = 40  # 160 bits of a cryptographic hash: partners choose the content, so ids must resist collisions
 
@@ -108,6 +111,7 @@ class Load:
     ``polled_at`` moves to ``received_at``. ``unseen``: documents none of whose facts this source told in an earlier
     load, as its reader can prove; they are not looked up, and are drawn one by one while Postgres takes the last one.
     ``numbers``: sequence numbers of everything this poll was told, with a fact in it or not.
+    ``beside``: called at the end of the transaction, writes what the source keeps about these documents.
     """
 
     source: str
@@ -120,6 +124,7 @@ class Load:
     troubles: Sequence[Trouble] = field(default=())
     unseen: Iterable[Document] = ()
     numbers: Sequence[int] = ()
+    beside: Callable[[psycopg.Connection], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class FileRules(_Entry):
 
     ``claim``: how a file is taken. ``rename`` moves it from folder to folder; ``in_place`` moves nothing, for a server
     where we may only read (ADR 0018). ``connections_max``: SFTP connections at a time over the source's ``conn_id``.
+    ``outbox``: where acknowledgments go; a server where we may only read gets none unless one is named.
     """
 
     claim: Literal["rename", "in_place"] = "rename"
@@ -39,16 +40,23 @@ class FileRules(_Entry):
     processing: Folder = "processing"
     archive: Folder = "archive"
     refused: Folder = "refused"
+    outbox: Folder | None = None
     pattern: str = Field(default="*", min_length=1, max_length=100)
     size_max_bytes: int = Field(default=20_000_000, ge=1_000, le=200_000_000)
     settle_s: int = Field(default=30, ge=0, le=3_600)
     files_max: int = Field(default=200, ge=1, le=10_000)
     profile: str = Field(default="standard", pattern=r"^[a-z][a-z0-9_]{0,39}$")
 
+    @property
+    def sends_to(self) -> str | None:
+        """The folder that acknowledgments go to, None where none are sent."""
+        return self.outbox or ("outbox" if self.claim == "rename" else None)
+
     @model_validator(mode="after")
     def _folders_differ(self) -> FileRules:
-        if len({self.inbox, self.processing, self.archive, self.refused}) < 4:
-            raise ValueError("inbox, processing, archive and refused must be four folders: one is named twice")
+        folders = (self.inbox, self.processing, self.archive, self.refused, self.outbox or "outbox")
+        if len(set(folders)) < len(folders):
+            raise ValueError("inbox, processing, archive, refused and outbox must be five folders: one is named twice")
         return self
 
 

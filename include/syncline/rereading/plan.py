@@ -75,7 +75,7 @@ def make_plan(conn: psycopg.Connection, source: Source, selection: Selection) ->
     Raises:
         ConfigurationError: no such document or profile, or more than ``FACTS_MAX`` facts at once.
     """
-    reader = reader_of(source)
+    reader = reader_of(source, conn)
     chosen = store.select(conn, source.name, selection)
     selected = len(chosen)
     is_all = selection == Selection()

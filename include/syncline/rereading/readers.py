@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from syncline.errors import TerminalError
 
 if TYPE_CHECKING:
+    import psycopg
+
     from syncline.landing import Document, Trouble
     from syncline.registry import Source
     from syncline.rereading.stored import Stored
@@ -57,6 +59,7 @@ class _Pages:
 @dataclass(frozen=True, slots=True)
 class _Files:
     source: Source
+    conn: psycopg.Connection
     has_duplicates: bool = True
 
     @property
@@ -68,16 +71,21 @@ class _Files:
 
     def read(self, stored: Stored, content: bytes, earlier: str | None) -> tuple[Document, list[Trouble]]:
         from syncline.sources.sftp_edi.intake import read_file
+        from syncline.sources.sftp_edi.verdicts import recorded
 
-        return read_file(self.source, stored.name, content, stored.size_bytes, earlier)
+        told = recorded(self.conn, self.source.name, stored.document_id, stored.received_at)
+        return read_file(self.source, stored.name, content, stored.size_bytes, earlier, told)
 
 
-def reader_of(source: Source) -> Reader:
+def reader_of(source: Source, conn: psycopg.Connection) -> Reader:
     """The reader of ``source`` as the registry and the code stand now.
+
+    Args:
+        conn: of the loader; the register of EDI says which sets came before.
 
     Raises:
         ConfigurationError: the registry names a profile that does not exist.
     """
-    reader: Reader = _Pages(source) if source.kind == "wms_api" else _Files(source)
+    reader: Reader = _Pages(source) if source.kind == "wms_api" else _Files(source, conn)
     _ = reader.name
     return reader

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from syncline.twin.network import Partner
     from syncline.twin.world import World
 
-FOLDERS = ("inbox", "processing", "archive", "refused")
+FOLDERS = ("inbox", "processing", "archive", "refused", "outbox")
 SEND_AFTER_S = (20, 240)
 STALE_BY_S = (1800, 14_400)
 SEND_AGAIN_AFTER_S = (600, 7200)

@@ -8,6 +8,8 @@ from pathlib import Path
 import paramiko
 import psycopg
 import pytest
+from drop import Drop
+from edi_partner import Partner
 from loopback_sftp import ReadOnlyDrop, SftpServer
 from openssh import OpenSsh, installed
 
@@ -54,6 +56,11 @@ def partner(tmp_path: Path) -> Iterator[SftpServer]:
 
 
 @pytest.fixture
+def drop(partner: SftpServer) -> Drop:
+    return Drop(partner.root)
+
+
+@pytest.fixture
 def sftp(partner: SftpServer) -> paramiko.SFTPClient:
     return partner.connect()
 
@@ -74,3 +81,8 @@ def in_place(source: Source) -> Source:
 def loader(warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str]) -> Iterator[psycopg.Connection]:
     with connect_dsn(warehouse_dsn("loader")) as connection:
         yield connection
+
+
+@pytest.fixture
+def acme(loader: psycopg.Connection, sftp: paramiko.SFTPClient, source: Source, drop: Drop) -> Partner:
+    return Partner(loader, sftp, source, drop)

@@ -276,3 +276,14 @@ def test_a_stranger_on_a_clock_of_its_own(
         ("far.edi", "read"), ("future.edi", "read"), ("old.edi", "read")
     ]  # fmt: skip
     assert poll(loader, read_only, in_place).documents == 0
+
+
+def test_nothing_is_answered_where_nothing_is_written(
+    loader: psycopg.Connection, read_only: Any, in_place: Source, drop: Drop
+) -> None:
+    drop.put("a.edi", an_846(1))
+    before = tree(drop.root)
+    assert poll(loader, read_only, in_place).facts == 1
+    assert rows(loader, "select state from ops.edi_interchanges") == [("accepted",)]
+    assert rows(loader, "select count(*) from ops.edi_outbound") == [(0,)]
+    assert tree(drop.root) == before

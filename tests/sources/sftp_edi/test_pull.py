@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import paramiko
 import psycopg
 import pytest
+from drop import Drop
 from loopback_sftp import SftpServer
 
 from syncline.errors import ConfigurationError, PartnerUnavailable, RetryableError, WarehouseUnavailable
@@ -32,34 +32,6 @@ def an_846(number: int, *, quantity: str = "12", cut: int | None = None) -> byte
         f"QTY*17*{quantity}*EA", "SE*6*0001", f"GE*1*{number}", f"IEA*1*{number:09d}",
     ]  # fmt: skip
     return "".join(f"{row}~\n" for row in rows).encode()[:cut]
-
-
-class Drop:
-    """The partner's side: files under the served folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def put(self, name: str, content: bytes, age_s: int = 120) -> Path:
-        path = self.root / "inbox" / name
-        path.write_bytes(content)
-        os.utime(path, (time.time() - age_s,) * 2)
-        return path
-
-    def names(self, folder: str) -> list[str]:
-        """Names as the partner gave them, without the reason files."""
-        found = (path for path in (self.root / folder).rglob("*") if path.is_file())
-        return sorted(path.name.partition("__")[2] or path.name for path in found if path.suffix != ".txt")
-
-    def reasons(self) -> dict[str, str]:
-        """Partner's file name -> text of its reason file."""
-        found = (self.root / "refused").rglob("*.reason.txt")
-        return {path.name.partition("__")[2].removesuffix(".reason.txt"): path.read_text("ascii") for path in found}
-
-
-@pytest.fixture
-def drop(partner: SftpServer) -> Drop:
-    return Drop(partner.root)
 
 
 def run(conn: psycopg.Connection, sftp: Any, source: Source, now: datetime = NOW, *, by_age: bool = True) -> Any:
@@ -162,7 +134,8 @@ def test_a_half_written_file_keeps_what_is_whole_and_says_so(
     assert "has no IEA" in rows(loader, "select detail from ops.exceptions")[0][0]
     drop.put("half.edi", whole)  # the partner sends it again, whole
     again = run(loader, sftp, source, LATER)
-    assert (again.facts, again.known) == (0, 1)
+    assert (again.facts, again.known) == (0, 0)
+    assert rows(loader, "select state from ops.edi_sets order by set_id") == [("accepted",), ("duplicate",)]
     assert files(loader) == [("half.edi", "archived", None)] * 2
 
 

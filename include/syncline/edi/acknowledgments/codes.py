@@ -57,6 +57,8 @@ CODES: dict[str, Code] = {
     "usage_unknown": Code("interchange", "020", "25"),
     "sender_unknown": Code("interchange", "006", "23"),
     "receiver_unknown": Code("interchange", "009", "7"),
+    # I18: 025 duplicate control number. 0085: 26 duplicate detected.
+    "interchange_conflict": Code("interchange", "025", "26"),
     # I18: 023 premature end, 021 number of groups, 001 control numbers. 0085: 13 missing, 29 count, 28 references.
     "interchange_not_closed": Code("interchange", "023", "13"),
     "interchange_count": Code("interchange", "021", "29"),
@@ -77,6 +79,7 @@ CODES: dict[str, Code] = {
     "group_mismatch": Code("set", "6", "14"),
     "set_control_missing": Code("set", "7", "13"),
     "set_repeated": Code("set", "23", "26"),
+    "set_conflict": Code("set", "23", "26"),
     # 720: 1 unrecognized id, 3 mandatory segment missing, 5 exceeds maximum use, 7 not in sequence, 8 element errors.
     # 0085: 15 not supported in this position, 35 too many repetitions.
     "segment_unknown": Code("segment", "1", "15"),
@@ -122,6 +125,7 @@ PLACES: dict[str, Place] = {
     "sender_unknown": Place("UNB", 2),
     "receiver_unknown": Place("UNB", 3),
     "usage_unknown": Place("UNB", 11),
+    "interchange_conflict": Place("UNB", 5),
     "interchange_not_closed": Place("UNZ"),
     "group_not_closed": Place("UNE"),
     "set_not_closed": Place("UNT"),

@@ -170,6 +170,43 @@ class Folders:
                 self._sftp.remove(unfinished)
             raise
 
+    def deliver(self, name: str, content: bytes) -> None:
+        """Put a file into the outbox, whole or not at all; one that is there with its size is left as it is.
+
+        Raises:
+            OSError: the server refuses. PartnerContractBroken: another file has its name.
+            RetryableError: the server took other bytes than were sent.
+        """
+        folder = self._rules.sends_to
+        if folder is None:
+            raise PermissionError(f"{self._source.name} has no outbox")
+        self._make(folder)
+        path = f"{folder}/{name}"
+        there = self._size(path)
+        if there == len(content):
+            return
+        if there is not None:
+            raise PartnerContractBroken(
+                f"{self._source.name}: {path} is there with {there} bytes, and we send {len(content)} under that name.",
+                next_step="Look at the file on the server and remove it; the next poll sends ours.",
+            )
+        unfinished = f"{path}{UNFINISHED[0]}"
+        with self._sftp.open(unfinished, "wb") as file:
+            file.write(content)
+        if (size := self._size(unfinished)) != len(content):
+            raise RetryableError(
+                f"{self._source.name}: {unfinished} has {size} bytes after {len(content)} were written.",
+                next_step="The next poll writes it again; is the server's disk full?",
+            )
+        self._sftp.rename(unfinished, path)
+
+    def _size(self, path: str) -> int | None:
+        try:
+            size: int | None = self._sftp.lstat(path).st_size
+        except FileNotFoundError:
+            return None
+        return size
+
     def refusal(self, entry: Entry) -> tuple[str, str] | None:
         """(code, reason) why an entry is never touched, None when it may be claimed."""
         name = entry.name

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 from syncline.edi import Finding, Profile, Reading, reading_of
 from syncline.edi import read_file as read_edi
+from syncline.edi.compressed import compressed_as
 from syncline.edi.partners import profile_named
-from syncline.landing import Document, FileChange, Load, LoadResult, Trouble, land
+from syncline.landing import Document, FileChange, Load, LoadResult, Trouble, document_id, land
+from syncline.sources.sftp_edi.exchanges import Receipt
+from syncline.sources.sftp_edi.judge import judge
+from syncline.sources.sftp_edi.verdicts import CONFLICTS, Left, Told, production
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     import psycopg
 
+    from syncline.landing.model import DocumentStatus
     from syncline.registry import Source
     from syncline.sources.sftp_edi.register import Claim
 
@@ -32,12 +38,13 @@ class Taken:
 
 
 def profile_of(source: Source) -> Profile:
-    """The partner profile that ``source`` names.
+    """The partner profile that ``source`` names; nothing is acknowledged where nothing can be put.
 
     Raises:
         ConfigurationError: there is none.
     """
-    return profile_named(source.file_rules.profile)
+    profile = profile_named(source.file_rules.profile)
+    return profile if source.file_rules.sends_to else replace(profile, acknowledge=())
 
 
 def take(conn: psycopg.Connection, source: Source, claim: Claim, content: bytes, size: int, now: datetime) -> Taken:
@@ -47,11 +54,22 @@ def take(conn: psycopg.Connection, source: Source, claim: Claim, content: bytes,
         content: the file, or its first ``size_max_bytes``. size: its whole size on the server.
     """
     digest = sha256(content).hexdigest()
-    document, troubles = read_file(source, claim.listed_as, content, size, _accepted_before(conn, source.name, digest))
+    earlier = _accepted_before(conn, source.name, digest) if len(content) == size else None
+    reading = _read(source, claim.listed_as, content, size)
+    judged = judge(conn, source.name, profile_of(source), now, reading, content, is_repeated=earlier is not None)
+    left = production(reading, judged.told)
+    document, troubles = (
+        _repeated(claim.listed_as, content, earlier) if earlier else _document(source, content, size, left)
+    )
+    stored_as = (document_id(source.name, FEED, claim.listed_as, digest), claim.listed_as)
+    receipt = Receipt(conn, source.name, stored_as, judged, profile_of(source), now)
     is_refused = document.status == "quarantined"
     fault_code = document.fault_code if is_refused else None
     change = FileChange(claim.file_id, _state(source, is_refused), digest, 0, fault_code, document.fault_detail)
-    load = Load(source.name, FEED, now, [document], is_complete=False, files=[change], troubles=troubles)
+    load = Load(
+        source.name, FEED, now, [document], is_complete=False, files=[change],
+        troubles=[*troubles, *receipt.troubles], beside=receipt.write,
+    )  # fmt: skip
     return Taken(land(conn, load), document)
 
 
@@ -63,40 +81,55 @@ def _state(source: Source, is_refused: bool) -> Literal["landed", "read", "refus
 
 
 def read_file(
-    source: Source, name: str, content: bytes, size: int, earlier: str | None
+    source: Source, name: str, content: bytes, size: int, earlier: str | None, told: Mapping[int, Told] | None = None
 ) -> tuple[Document, list[Trouble]]:
-    """What the present parser and profile make of a file's bytes, now or years after they came.
+    """What the present parser and profile make of a stored file's bytes, years after they came.
 
     Args:
         size: bytes at the partner; more than ``content`` has when only its beginning was kept.
         earlier: which accepted document of the source had the same bytes before, if any.
+        told: what the register says of its sets (``verdicts.recorded``); None: nothing.
     """
     if earlier and len(content) == size:
-        detail = f"the same bytes as {earlier}"
-        again = Document(
-            name, content, status="duplicate", fault_code="file_duplicate", fault_detail=detail, is_kept=True
-        )
-        return again, []
-    reading = _read(source, name, content, size)
+        return _repeated(name, content, earlier)
+    return _document(source, content, size, production(_read(source, name, content, size), told or {}))
+
+
+def _repeated(name: str, content: bytes, earlier: str) -> tuple[Document, list[Trouble]]:
+    detail = f"the same bytes as {earlier}"
+    again = Document(name, content, status="duplicate", fault_code="file_duplicate", fault_detail=detail, is_kept=True)
+    return again, []
+
+
+def _document(source: Source, content: bytes, size: int, left: Left) -> tuple[Document, list[Trouble]]:
+    reading = left.reading
     faults = reading.faults
     first = faults[0] if faults else None
     document = Document(
-        name,
+        reading.file,
         content,
         list(reading.rows()),
-        status="accepted" if first is None else "quarantined" if reading.is_refused else "partial",
-        fault_code=first.code if first else None,
-        fault_detail=_ascii(f"{name}, {first}") if first else None,
+        status=_status(left, first),
+        fault_code=first.code if first else "interchange_duplicate" if left.is_repeated else None,
+        fault_detail=_ascii(f"{reading.file}, {first}") if first else None,
         fault_position=first.position if first else None,
         is_kept=True,
         size_bytes=size,
     )
-    return document, _troubles(source, name, reading, faults)
+    return document, _troubles(source, reading, faults)
+
+
+def _status(left: Left, first: Finding | None) -> DocumentStatus:
+    if left.is_repeated:
+        return "duplicate"
+    if first is None:
+        return "accepted"
+    return "quarantined" if left.reading.is_refused else "partial"
 
 
 def _read(source: Source, name: str, content: bytes, size: int) -> Reading:
     profile = profile_of(source)
-    if len(content) < size:
+    if len(content) < size and compressed_as(content) is None:
         text = f"{size} bytes, at most {source.file_rules.size_max_bytes} are read; only the beginning is stored"
         too_large = Finding("file_too_large", text, "file")
         return Reading(name, sha256(content).hexdigest(), reading_of(profile), own=[too_large])
@@ -113,20 +146,35 @@ def _accepted_before(conn: psycopg.Connection, source: str, digest: str) -> str 
     return f"{row[0]}, received {row[1].isoformat()}" if row else None
 
 
-def _troubles(source: Source, name: str, reading: Reading, faults: list[Finding]) -> list[Trouble]:
-    if not faults:
-        return []
-    count = len(faults)
-    told = "; ".join(f"{name}, {found}" for found in faults[:3]) + (f"; and {count - 3} more" if count > 3 else "")
-    if reading.is_refused:
-        rule, fate = "file_refused", "nothing of it was loaded"
-    else:
-        loaded = sum(len(each.facts) for each in reading.sets)
-        rule, fate = "file_faults", f"{loaded} facts were loaded, {count} defect(s) were kept out"
-    next_step = f"Send the positions to {source.name} and ask for a corrected file; a new file is read by itself."
-    if faults[0].code == "file_compressed":
-        next_step = f"Ask {source.name} to send it unpacked; a new file is read by itself."
-    return [Trouble(rule, f"{source.name}/{name}", _ascii(f"{fate}: {told}"), next_step)]
+def _troubles(source: Source, reading: Reading, faults: list[Finding]) -> list[Trouble]:
+    conflicts = [found for found in faults if found.code in CONFLICTS]
+    others = [found for found in faults if found.code not in CONFLICTS]
+    subject = f"{source.name}/{reading.file}"
+    troubles = []
+    if conflicts:
+        text = f"a control number came again with other content, which was not loaded: {_shown(reading, conflicts)}"
+        step = (
+            f"Ask {source.name} which of the two counts. If it is the new one, have it sent under a new number:"
+            " what the first one said stands until then."
+        )
+        troubles.append(Trouble("edi_conflict", subject, _ascii(text), step))
+    if others:
+        facts = sum(len(each.facts) for each in reading.sets)
+        if reading.is_refused:
+            rule, fate = "file_refused", "nothing of it was loaded"
+        else:
+            rule, fate = "file_faults", f"{facts} facts were loaded, {len(others)} defect(s) were kept out"
+        text = f"{fate}: {_shown(reading, others)}"
+        step = f"Send the positions to {source.name} and ask for a corrected file; a new file is read by itself."
+        if others[0].code == "file_compressed":
+            step = f"Ask {source.name} to send it unpacked; a new file is read by itself."
+        troubles.append(Trouble(rule, subject, _ascii(text), step))
+    return troubles
+
+
+def _shown(reading: Reading, faults: list[Finding]) -> str:
+    more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
+    return "; ".join(f"{reading.file}, {found}" for found in faults[:3]) + more
 
 
 def _ascii(text: str) -> str:

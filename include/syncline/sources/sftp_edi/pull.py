@@ -1,4 +1,4 @@
-"""Pull a partner's files: finish what a crash left, then claim, land and put away what is settled."""
+"""Pull a partner's files: finish what a crash left, claim, land and put away what is settled, send the answers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from syncline.errors import ConfigurationError, PartnerUnavailable, RetryableErr
 from syncline.landing import Load, land
 from syncline.landing.lane import source_lane
 from syncline.landing.warehouse_errors import warehouse_errors
+from syncline.sources.sftp_edi.acknowledged import overdue
 from syncline.sources.sftp_edi.claims import ByRename, Claiming, InPlace, Waiting
 from syncline.sources.sftp_edi.folders import IN_PLACE, LISTING_MAX, ClaimRefused, Folders
 from syncline.sources.sftp_edi.intake import FEED, profile_of
 from syncline.sources.sftp_edi.listing import Entry
+from syncline.sources.sftp_edi.outbound import Outbox
 from syncline.sources.sftp_edi.register import CLAIMED, Register, storable
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ FORBIDDEN_MAX = 3
 def pull(
     conn: psycopg.Connection, sftp: Any, source: Source, now: datetime, *, server_now_s: float | None = None
 ) -> PullResult:
-    """Land every settled file of the inbox, each in its own transaction.
+    """Land every settled file of the inbox, each in its own transaction, then send what waits for the partner.
 
     A file is settled when two polls saw the same size and time, or when it is older than ``settle_s``.
 
@@ -91,7 +93,9 @@ class _Poll:
         for entry in ready:
             self._guarded(entry.name, self._claims.claim, entry)
         is_complete = not self._failures and is_all and not is_cut
-        noted = land(self._conn, Load(self._source.name, FEED, self._now, is_complete=is_complete))
+        troubles = overdue(self._conn, self._source.name, self._now)
+        noted = land(self._conn, Load(self._source.name, FEED, self._now, is_complete=is_complete, troubles=troubles))
+        Outbox(self._conn, self._folders, self._source.name, profile_of(self._source), self._now).send(self._guarded)
         self._tell_failures()
         return replace(self._claims.result.plus(noted), is_complete=is_complete)
 

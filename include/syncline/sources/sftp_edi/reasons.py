@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from syncline.sources.sftp_edi.answers import printable
 from syncline.sources.sftp_edi.intake import read_file
+from syncline.sources.sftp_edi.verdicts import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,15 +74,16 @@ def _defects(document: Document) -> Iterator[str]:
 def taken_before(conn: psycopg.Connection, source: Source, claim: Claim) -> tuple[Document, datetime]:
     """The document of a refused file that an earlier run landed, with all its faults, and when it was received."""
     row = conn.execute(
-        "select d.name, d.content, d.size_bytes, d.fault_code, d.fault_detail, d.fault_position, d.received_at"
+        "select d.document_id, d.name, d.content, d.size_bytes, d.fault_code, d.fault_detail, d.fault_position,"
+        " d.received_at"
         " from ops.files f join raw.documents d using (document_id) where f.file_id = %s"
         " order by d.received_at desc limit 1",
         [claim.file_id],
     ).fetchone()
     if row is None:
         raise LookupError(f"file {claim.file_id} of {source.name} is landed without a document")
-    name, content, size, code, detail, position, received_at = row
+    document_id, name, content, size, code, detail, position, received_at = row
     # Fault rows that an earlier document told are not stored again, so they are read from the bytes.
-    again, _ = read_file(source, name, content, size, None)
+    again, _ = read_file(source, name, content, size, None, recorded(conn, source.name, document_id, received_at))
     stored = replace(again, status="quarantined", fault_code=code, fault_detail=detail, fault_position=position)
     return stored, received_at
