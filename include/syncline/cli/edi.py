@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from syncline.cli import _edi_log
+from syncline.cli import _edi_log, _edi_profile
 
 if TYPE_CHECKING:
     from syncline.edi import Finding, Reading, SetReading
