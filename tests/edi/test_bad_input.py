@@ -202,7 +202,7 @@ def test_a_file_of_defects_keeps_the_gravest_of_each_set(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "where", ["ST*846*0001", "GS*IB*ACME", "*SYNCLINE       *2", "000000007*0", "QTY*17", "LIN**SK*A"]
 )
-@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x85", "\u202e", "\u2028", "\ufeff"])
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x85", "\u202e", "\u2028", "\ufeff", "\xa0", "\xad"])
 def test_no_character_of_a_partner_reaches_a_row_that_it_could_break(where: str, character: str) -> None:
     text = GOOD.decode() + " " * 70_000 + GOOD.decode().replace(where, where[:-1] + character + where[-1])
     for row in read(text.encode()).rows():
