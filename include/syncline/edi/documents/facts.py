@@ -163,8 +163,7 @@ class Teller:
                 told.add(key)
                 state.find("uom_missing", "nothing names the unit of the quantity", loop.segment)
             return []
-        if any(not part.is_optional and not part.of(loop, values) for part in self._line):
-            self._miss(state, loop, "reference_missing", "the document has no number that tells its lines apart", told)
+        if not self._has_number(state, loop, values, told):
             return []
         line_key = "/".join([text for part in self._line if (text := part.of(loop, values)) or not part.is_optional])
         if rule.part:
@@ -185,6 +184,15 @@ class Teller:
             )
             for measure, units in measures
         ]  # fmt: skip
+
+    def _has_number(self, state: Interpreter, loop: Loop, values: Values, told: set[str]) -> bool:
+        """Whether something of the document tells its lines from those of another."""
+        if all(part.is_optional or part.of(loop, values) for part in self._line):
+            return True
+        if state.has_header:
+            text = "the document has no number that tells its lines apart"
+            self._miss(state, loop, "reference_missing", text, told)
+        return False
 
     def _measures(
         self, state: Interpreter, rule: FactTable, loop: Loop, values: Values, quantity: str

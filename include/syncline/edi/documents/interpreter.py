@@ -136,6 +136,11 @@ class Interpreter:
         self._header = segment
         return True
 
+    @property
+    def has_header(self) -> bool:
+        """Whether its header has come: without it the set is refused, and what only the header says is not missed."""
+        return self._header is not None
+
     def purpose(self) -> None:
         """What the header says it is: the facts of a replacement or a cancellation are revisions."""
         address = self.plan.table.purpose
