@@ -90,7 +90,7 @@ def test_two_gigabytes_of_nothing_are_one_line_in_little_memory(begin: str, unit
 @pytest.mark.parametrize(
     ("begin", "unit", "code", "mib_max"),
     [
-        ("", "ISA", "outside_interchange", 16),
+        ("", "ISA", "no_interchange", 16),
         ("", "ISA*", "isa_unreadable", 16),
         ("", HEAD, "too_many_interchanges", 40),
         ("", "UNB+UNOC:3+A+B+261102:1430+7'", "too_many_interchanges", 40),
@@ -202,7 +202,7 @@ def test_a_file_of_defects_keeps_the_gravest_of_each_set(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "where", ["ST*846*0001", "GS*IB*ACME", "*SYNCLINE       *2", "000000007*0", "QTY*17", "LIN**SK*A"]
 )
-@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x85", "\u202e", "\u2028", "\ufeff"])
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x85", "\u202e", "\u2028", "\ufeff", "\xa0", "\xad"])
 def test_no_character_of_a_partner_reaches_a_row_that_it_could_break(where: str, character: str) -> None:
     text = GOOD.decode() + " " * 70_000 + GOOD.decode().replace(where, where[:-1] + character + where[-1])
     for row in read(text.encode()).rows():

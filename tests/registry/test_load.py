@@ -63,7 +63,7 @@ def test_the_path_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest
         ("name: acme_3pl", "name: ../up", ["sources[../up].name"]),
         ("settle_s: 0", "inbox: ../../etc", ["sources[acme_3pl].files.inbox", "../../etc"]),
         ("settle_s: 0", "claim: move", ["sources[acme_3pl].files.claim", "'move'", "'rename' or 'in_place'"]),
-        ("settle_s: 0", "archive: inbox", ["sources[acme_3pl].files", "must be four folders"]),
+        ("settle_s: 0", "archive: inbox", ["sources[acme_3pl].files", "must be five folders"]),
         ("settle_s: 0", "connections_max: 0", ["sources[acme_3pl].files.connections_max", "is 0"]),
         (", life_s: 30", "", ["targets[erp].life_s", "missing"]),
         ("life_s: 30", "life_s: 5", ["targets[erp]", "timeout_s 10 is longer than life_s 5"]),

@@ -31,6 +31,8 @@ COLUMNS = {
     "channel_rules": ("channel", "location", "item_class", "safety_stock", "confidence", "discontinued"),
     "tolerances": ("target", "item_class", "units_max"),
 }  # fmt: skip
+# What documents state beside what flows in the demo.
+MEASURES_OF_DOCUMENTS = ("in_transit", "consigned", "available")
 PARTNER_CLOCK_SKEW_S = 60
 WMS_HOLD_S = 1800  # above `late_max_s`: what is late by that much is missing
 PARTNER_HOLD_S = 14400
@@ -102,7 +104,7 @@ def _location_crosswalk(network: Network) -> Iterator[Row]:
 
 
 def _status_crosswalk(network: Network) -> Iterator[Row]:
-    for measure in MEASURES:
+    for measure in (*MEASURES, *MEASURES_OF_DOCUMENTS):
         yield "*", measure, measure
     for partner in network.partners:
         for measure, code in EDI_CODES.items():

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 KNOWN_MAX = 20_000
-# Also what is not seen, or turns the direction of what is behind it: two ids that look the same are not.
-_CONTROLS = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff"
+# Also what is not seen, looks like a blank, or turns the direction of what is behind it: two ids that look the same
+# are not. A list, not a question to Unicode: its answers change with Python.
+_UNSEEN = r"\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff"
+_CONTROLS = rf"\x00-\x1f\x7f-\x9f{_UNSEEN}\ud800-\udfff"
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,11 +142,6 @@ class Interpreter:
         if loop is not None:
             loop.is_broken = True
 
-    @property
-    def has_header(self) -> bool:
-        """Whether the header has been read."""
-        return self._header is not None
-
     def begin(self, segment: Segment) -> bool:
         """The header; whether it is the first one."""
         if self._header is not None:
@@ -154,6 +149,11 @@ class Interpreter:
             return False
         self._header = segment
         return True
+
+    @property
+    def has_header(self) -> bool:
+        """Whether its header has come: without it the set is refused, and what only the header says is not missed."""
+        return self._header is not None
 
     def purpose(self) -> None:
         """What the header says it is: the facts of a replacement or a cancellation are revisions."""
