@@ -142,7 +142,8 @@ def _print(reading: Reading, facts_max: int) -> None:
 
 
 def _print_sets(console: Console, reading: Reading) -> None:
-    table = Table("from", "for", "interchange", "set", "segments", "verdict", "facts", title="Sets")
+    table = _folding("from", "for", "control", "set", "segments", "verdict", "facts")
+    table.title = "Sets"
     for each in reading.sets[:1_000]:
         taken = each.taken
         control = f"{taken.interchange.control}{' TEST' if taken.is_test else ''}"
@@ -155,15 +156,14 @@ def _print_sets(console: Console, reading: Reading) -> None:
 def _print_facts(console: Console, read: SetReading, facts_max: int) -> None:
     if not len(read.facts) or not facts_max:
         return
-    table = Table("kind", "item", "location", "measure", "quantity", "lot", "when", "segment")
+    table = _folding("item", "where", "measure", "quantity", "lot", "when", "at")
     table.title = escape(f"Facts of {read.taken.type} {read.taken.control}")
     for number, fact in enumerate(read.facts):
         if number == facts_max:
             break
         segment = fact.position.removeprefix("segment ").partition(" ")[0]
-        kind = f"{fact.kind}{' cancelled' if fact.cancel else ' replaced' if fact.revision > 1 else ''}"
-        values = (kind, fact.item_ref, fact.location_ref, fact.status_ref, f"{fact.quantity} {fact.uom}", fact.lot)
-        table.add_row(*(escape(value or "") for value in (*values, fact.recorded, segment)))
+        values = (fact.item_ref, fact.location_ref, fact.status_ref, _told(fact), fact.lot, fact.recorded, segment)
+        table.add_row(*(escape(value or "") for value in values))
     console.print(table)
     if len(read.facts) > facts_max:
         console.print(f"… and {len(read.facts) - facts_max} more: --facts-max, --json")
@@ -171,3 +171,19 @@ def _print_facts(console: Console, read: SetReading, facts_max: int) -> None:
 
 def _coloured(verdict: str) -> str:
     return f"[{COLOURS[verdict]}]{verdict}[/]"
+
+
+def _told(fact: Fact) -> str:
+    """``= 12 EA`` is a balance, ``+3 EA`` a movement."""
+    quantity = fact.quantity or ""
+    sign = "= " if fact.kind == "balance" else "" if quantity.startswith("-") else "+"
+    revised = " cancelled" if fact.cancel else " replaced" if fact.revision > 1 else ""
+    return f"{sign}{quantity} {fact.uom}{revised}"
+
+
+def _folding(*names: str) -> Table:
+    """Columns that break their text rather than cut it: half an item's number is none."""
+    table = Table()
+    for name in names:
+        table.add_column(name, overflow="fold", no_wrap=name in ("measure", "quantity", "verdict", "at"))
+    return table
