@@ -13,7 +13,6 @@ import argparse
 import importlib
 import importlib.util
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from bench import machine
 from syncline.edi import SetReading, read_sets
 from syncline.edi.tokenizer import Run, runs
 from syncline.twin.edi.large import write_846, write_invrpt
@@ -87,10 +87,11 @@ def _cpu(work: Callable[[], object]) -> float:
 
 
 def _grown(path: Path) -> float:
-    """MiB that reading adds to the greatest size of this process."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """MiB that reading adds. What the system remembers of a process (ru_maxrss) begins with its parent's."""
+    machine.forget_peak()
+    before = machine.peak_mib()
     _facts(path)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return machine.peak_mib() - before
 
 
 def main() -> None:

@@ -7,12 +7,15 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 from tests.edi.interchanges import codes, edifact, read, stock, x12
 
 from syncline.edi import Profile, envelope, reading, units
 from syncline.edi.documents import interpreter
+
+ROOT = Path(__file__).parents[2]
 
 BIA = ["BIA*00*SI*REF-1*20261102*1430", "N1*WH**92*DC3"]
 GOOD = x12("846", [*BIA, "LIN**SK*A", "QTY*17*5*EA"])
@@ -21,7 +24,8 @@ GB = 1 << 30
 # The stream makes its bytes when asked for them: nothing of 2 GB is held, by the writer or by the reader. Growth is
 # counted, not what the interpreter takes by itself.
 MEASURED = """
-import io, json, resource, sys
+import io, json, math, sys
+from bench.machine import forget_peak, peak_mib
 from syncline.edi import read_file
 
 class Endless(io.RawIOBase):
@@ -48,18 +52,19 @@ class Endless(io.RawIOBase):
 
 begin, unit, size = sys.argv[1].encode(), sys.argv[2].encode(), int(sys.argv[3])
 read_file(b"ISA", source="s", file="f")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+forget_peak()
+before = peak_mib()
 got = read_file(Endless(begin, unit, b"", size), source="s", file="f")
-grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+grown = peak_mib() - before
 rows = sum(1 for _ in got.rows())
-print(json.dumps({"mib": grown // 1024, "codes": sorted({f.code for f in got.findings}), "rows": rows,
+print(json.dumps({"mib": math.ceil(grown), "codes": sorted({f.code for f in got.findings}), "rows": rows,
     "refused": got.is_refused}))
 """
 
 
 def measured(begin: str, unit: str, size: int) -> dict[str, object]:
     command = [sys.executable, "-c", MEASURED, begin, unit, str(size)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600, cwd=ROOT)
     told: dict[str, object] = json.loads(done.stdout)
     return told
 
