@@ -52,7 +52,6 @@ class Profile:
         spread_measure: measure of quantities by location (SDQ); None leaves them unmapped.
         spread_beside_total: where an item has a QTY and an SDQ: refuse both, or take one of them.
         events: document -> parts of the event key, where the partner's API tells the same event.
-        snapshot: warehouses whose 846 is complete: an item left out of it is zero there (not used by resolve yet).
         acknowledge: which receipts are sent; none at all when empty. acknowledge_with: the set that acknowledges
             groups, instead of a 999 for those of 005xxx and a 997 for all others.
         ack_wait_h: hours in which ours must be acknowledged.
@@ -79,7 +78,6 @@ class Profile:
     spread_measure: Measure | None = None
     spread_beside_total: Literal["refuse", "spread", "total"] = "refuse"
     events: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    snapshot: tuple[str, ...] = ()
     acknowledge: tuple[Literal["functional", "interchange"], ...] = ("functional",)
     acknowledge_with: Literal["997", "999"] | None = None
     ack_wait_h: int = 24

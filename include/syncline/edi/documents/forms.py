@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
 
 KNOWN_MAX = 20_000
 # Also what is not seen, looks like a blank, or turns the direction of what is behind it: two ids that look the same
@@ -45,4 +44,3 @@ FORMS = {
     "unit": _form("a unit", r"[A-Za-z0-9]{1,3}"),
     "count": _form("a count", r"[0-9]{1,9}"),
 }
-Place = Literal["set", "line"]
