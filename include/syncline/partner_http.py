@@ -1,4 +1,4 @@
-"""HTTP to a partner: bearer token, no redirect, and limits over the whole call instead of over each read."""
+"""HTTP to a partner: no redirect, and limits over the whole call instead of over each read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RETRY_AFTER_MAX_S = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer. The content of anything but a 200 is evidence, empty when above ``ERROR_BYTES_MAX``."""
+    """A complete answer. The content of anything but a 2xx is evidence, empty when above ``ERROR_BYTES_MAX``."""
 
     status_code: int
     headers: Mapping[str, str]
@@ -67,13 +67,13 @@ class CertificateRefused(CallFailed):
 class PartnerHttp:
     """Calls to one server over kept connections. Not shared between threads; close it after use."""
 
-    def __init__(self, base_url: str, token: str) -> None:
+    def __init__(self, base_url: str, auth: AuthBase) -> None:
         # It would log a traceback with the address for headers that are no headers; the answer is judged here.
         logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
         self._base_url = base_url.rstrip("/")
         self._deadline = Deadline()
         self._session = _Session()
-        self._session.auth = _Bearer(token)
+        self._session.auth = auth
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, DeadlineAdapter(self._deadline))
 
@@ -89,9 +89,12 @@ class PartnerHttp:
         bytes_max: int,
         params: Mapping[str, str | int] | None = None,
         body: Any = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One request, and its answer whole; ``timeout_s`` runs from here to the last byte.
+
+        ``body`` goes as JSON, ``form`` as a form.
 
         Raises:
             CallFailed, CertificateRefused: see there.
@@ -102,11 +105,11 @@ class PartnerHttp:
             with (
                 self._deadline.of(timeout_s),
                 self._session.request(
-                    method, self._base_url + path, params=params, json=body, headers=sent, stream=True,
+                    method, self._base_url + path, params=params, json=body, data=form, headers=sent, stream=True,
                     timeout=(min(CONNECT_MAX_S, timeout_s), timeout_s), allow_redirects=False,
                 ) as response,
             ):  # fmt: skip
-                is_good = response.status_code == requests.codes.ok
+                is_good = 200 <= response.status_code < 300
                 content = _content(response, bytes_max) if is_good else _evidence(response)
         except (requests.RequestException, HTTPError, OSError) as error:
             # An exception's own text may hold the address with its query or a header; its kind is enough.
@@ -161,12 +164,17 @@ class _Session(requests.Session):
         return
 
 
-class _Bearer(AuthBase):
-    """An auth object, because requests lets a .netrc entry replace a plain Authorization header."""
+class HeaderAuth(AuthBase):
+    """A secret in a header; an auth object, because requests lets a .netrc entry replace a plain header."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, name: str, secret: str) -> None:
+        self._name, self._secret = name, secret
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers[self._name] = self._secret
         return request
+
+
+def bearer(token: str) -> HeaderAuth:
+    """The usual one."""
+    return HeaderAuth("Authorization", f"Bearer {token}")

@@ -57,16 +57,12 @@ def push_once(name: str, worker: str) -> dict[str, int]:
     """Push the target ``name`` once; the counts of its run. ``worker`` holds the leases."""
     from syncline.clock import clock_from_env
     from syncline.registry import load_registry
+    from syncline.targets.adapters import open_adapter
     from syncline.targets.cycle import run_push
-    from syncline.targets.erp.client import ErpClient
     from syncline.targets.policy import TargetPolicy
-    from syncline.targets.shop.client import ShopClient
     from syncline_airflow.connections import connection, warehouse
 
     target = load_registry().target(name)
-    reached = connection(target.conn_id)
-    policy = TargetPolicy.of(target)
-    kinds = {"erp_api": ErpClient, "shop_api": ShopClient}
-    client = kinds[target.kind](reached.base_url(), reached.password, policy)
-    with closing(client), warehouse("publisher") as publisher:
-        return run_push(publisher, client, policy, clock_from_env(), worker)
+    adapter = open_adapter(target, connection(target.conn_id))
+    with closing(adapter), warehouse("publisher") as publisher:
+        return run_push(publisher, adapter, TargetPolicy.of(target), clock_from_env(), worker)

@@ -26,7 +26,7 @@ from syncline.errors import ConfigurationError, PartnerContractBroken, PartnerUn
 from syncline.registry import Source
 from syncline.sources.wms_api import Page, WmsClient, open_client
 from syncline.sources.wms_api.mapping import Key, facts_of
-from syncline.targets.answers import Line
+from syncline.targets.contract import Document, Line
 from syncline.targets.erp.client import ErpClient
 from syncline.targets.policy import TargetPolicy
 
@@ -116,7 +116,7 @@ def test_a_slow_target_is_silent_and_what_it_did_is_unknown(serve: Serve, talk: 
     client = erp(server)
     with pytest.raises(PartnerUnavailable, match="nothing whole within 1 s"):
         client.changes(0, 10)
-    sent = client.send([Line("c1", "SKU-0001", "DC1", -5, None)], 1.0)
+    sent = client.send(Document((Line("c1", "SKU-0001", "DC1", -5, None),)), 1.0)
     client.close()
     assert (sent.status_code, sent.silent, sent.lines["c1"].outcome) == (None, True, "unknown")
 
@@ -264,7 +264,7 @@ def test_a_redirect_is_not_followed_and_the_token_stays_here(serve: Serve) -> No
     target = erp(server)
     with pytest.raises(PartnerContractBroken, match="302"):
         target.changes(0, 10)
-    assert target.send([Line("c1", "A", "DC1", 1, None)], 1.0).lines["c1"].outcome == "unknown"
+    assert target.send(Document((Line("c1", "A", "DC1", 1, None),)), 1.0).lines["c1"].outcome == "unknown"
     target.close()
     assert len(server.requests) == 3
     assert other.connections == 0
@@ -301,7 +301,7 @@ def test_an_absurd_retry_after_is_bounded_or_ignored(serve: Serve, headers: list
         client.page(START)
     assert caught.value.retry_after_s == expected
     target = erp(server)
-    waited = target.send([Line("c1", "A", "DC1", 1, None)], 1.0)
+    waited = target.send(Document((Line("c1", "A", "DC1", 1, None),)), 1.0)
     target.close()
     assert waited.lines["c1"].outcome == "not_executed"
     assert waited.retry_after_s == (None if expected is None else min(expected, 300.0))

@@ -116,11 +116,12 @@ class Breakers(_Entry):
 
 
 class Target(_Entry):
-    """One system that we correct (semantics §9)."""
+    """One system that we correct (semantics §9). ``options`` are its adapter's own, checked when it is opened."""
 
     name: Name
-    kind: Literal["erp_api", "shop_api"]
+    kind: Literal["erp_api", "shop_api", "netsuite", "sap_s4", "shopify", "amazon_sp", "tryton", "rest"]
     conn_id: Name
+    options: dict[str, Any] = {}
     poll_every_s: int = Field(default=60, ge=5, le=86_400)
     style: Literal["delta", "set"]
     sole_writer: bool

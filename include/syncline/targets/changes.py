@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from syncline.targets.answers import Change, Page, TargetClient
+    from syncline.targets.contract import Change, ListsChanges, Page
     from syncline.targets.policy import TargetPolicy
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ class ChangesRead:
 
 def read_changes(
     conn: psycopg.Connection,
-    client: TargetClient,
+    client: ListsChanges,
     policy: TargetPolicy,
     now: Callable[[], datetime],
     sleep: Callable[[float], None] = time.sleep,
@@ -68,7 +68,7 @@ def _position(conn: psycopg.Connection, target: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _fetch(client: TargetClient, policy: TargetPolicy, after: int, sleep: Callable[[float], None]) -> Page:
+def _fetch(client: ListsChanges, policy: TargetPolicy, after: int, sleep: Callable[[float], None]) -> Page:
     def wait_s(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked_s = error.retry_after_s if isinstance(error, PartnerUnavailable) else None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from syncline.clock import Clock
-    from syncline.targets.answers import TargetClient
+    from syncline.targets.contract import ListsChanges
     from syncline.targets.policy import TargetPolicy
 
 SHORTEST_WAIT_S = 0.2
@@ -56,7 +56,7 @@ class Summary:
 
 def run_push(
     conn: psycopg.Connection,
-    client: TargetClient,
+    client: ListsChanges,
     policy: TargetPolicy,
     clock: Clock,
     worker: str,
@@ -104,7 +104,7 @@ def run_push(
 
 def _read(
     conn: psycopg.Connection,
-    client: TargetClient,
+    client: ListsChanges,
     policy: TargetPolicy,
     clock: Clock,
     summary: Summary,
@@ -122,7 +122,7 @@ def _read(
 
 def _give_up(
     conn: psycopg.Connection,
-    client: TargetClient,
+    client: ListsChanges,
     policy: TargetPolicy,
     clock: Clock,
     summary: Summary,

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from syncline.errors import ConfigurationError, PartnerContractBroken, PartnerUnavailable, RetryableError
+from syncline.partner_http import Answer as PartnerAnswer
 from syncline.partner_http import CallFailed, PartnerHttp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from requests.auth import AuthBase
 
 BODY_MAX_BYTES = 4_000_000
 RETRY_AFTER_MAX_S = 300.0
 OK = 200
+UNAUTHORIZED = 401
 AUTH_REFUSED = (401, 403)
 SLOW_DOWN = 429
 SERVER_ERROR = 500
@@ -24,18 +32,43 @@ class Answer:
     status_code: int
     body: Any
     retry_after_s: float | None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class NoAnswer(RetryableError):
     """Closed, timed out, cut short, too large: whether the request took effect is not known."""
 
 
+class NotSent(RetryableError):
+    """The call was not made: the target cannot have done anything."""
+
+
+class LoginRefused(ConfigurationError):
+    """A secret is refused before the call: the target has done nothing."""
+
+
+# What a call may end with instead of an answer.
+NOT_ANSWERED = (NoAnswer, NotSent, LoginRefused)
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """An auth object whose secret is had from a server, such as a token of OAuth."""
+
+    def ensure(self, timeout_s: float) -> None:
+        """Have one that lasts; raises NotSent or LoginRefused."""
+
+    def renew(self) -> bool:
+        """Forget it, so that ``ensure`` gets another; False where there is none."""
+
+
 class TargetHttp:
     """One target's server. Not shared between threads."""
 
-    def __init__(self, target: str, base_url: str, token: str) -> None:
+    def __init__(self, target: str, base_url: str, auth: AuthBase) -> None:
         self.target = target
-        self._http = PartnerHttp(base_url, token)
+        self._auth = auth
+        self._http = PartnerHttp(base_url, auth)
 
     def close(self) -> None:
         self._http.close()
@@ -46,18 +79,27 @@ class TargetHttp:
         path: str,
         *,
         timeout_s: float,
-        params: dict[str, int] | None = None,
+        params: Mapping[str, str | int] | None = None,
         body: Any = None,
-        headers: dict[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request.
+        """One request; a second one where the first was refused for a token that has been renewed since.
 
         Raises:
             NoAnswer: nothing usable came back inside ``timeout_s``.
+            NotSent, LoginRefused: there is no token to call with.
         """
+
+        def call(left_s: float) -> PartnerAnswer:
+            return self._http.call(
+                method, path, timeout_s=left_s, bytes_max=BODY_MAX_BYTES,
+                params=params, body=body, form=form, headers=headers,
+            )  # fmt: skip
+
         try:
-            answer = self._http.call(
-                method, path, timeout_s=timeout_s, bytes_max=BODY_MAX_BYTES, params=params, body=body, headers=headers
+            answer = (
+                self._with_token(self._auth, call, timeout_s) if isinstance(self._auth, Renewable) else call(timeout_s)
             )
         except CallFailed as error:
             raise NoAnswer(
@@ -67,10 +109,31 @@ class TargetHttp:
             ) from None
         wait_s = answer.retry_after_s
         return Answer(
-            answer.status_code, _json(answer.content), None if wait_s is None else min(wait_s, RETRY_AFTER_MAX_S)
+            answer.status_code,
+            _json(answer.content),
+            None if wait_s is None else min(wait_s, RETRY_AFTER_MAX_S),
+            answer.headers,
         )
 
-    def get_page(self, path: str, params: dict[str, int], *, timeout_s: float) -> Any:
+    def _with_token(self, auth: Renewable, call: Callable[[float], PartnerAnswer], timeout_s: float) -> PartnerAnswer:
+        ends_s = time.monotonic() + timeout_s
+
+        def left_s() -> float:
+            return max(0.001, ends_s - time.monotonic())
+
+        def ensured_call() -> PartnerAnswer:
+            try:
+                auth.ensure(left_s())
+            except NoAnswer as error:
+                raise NotSent(error.message, next_step=error.next_step, target=self.target) from None
+            return call(left_s())
+
+        answer = ensured_call()
+        if answer.status_code == UNAUTHORIZED and auth.renew():
+            answer = ensured_call()  # the first was turned away at the door: nothing was executed
+        return answer
+
+    def get_page(self, path: str, params: Mapping[str, str | int], *, timeout_s: float) -> Any:
         """A GET whose only good answer is 200 with JSON.
 
         Raises:
@@ -80,7 +143,7 @@ class TargetHttp:
         """
         try:
             answer = self.call("GET", path, timeout_s=timeout_s, params=params)
-        except NoAnswer as error:
+        except (NoAnswer, NotSent) as error:
             raise PartnerUnavailable(error.message, next_step=error.next_step, target=self.target) from None
         if answer.status_code == SLOW_DOWN or answer.status_code >= SERVER_ERROR:
             raise PartnerUnavailable(

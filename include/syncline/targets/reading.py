@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 
-from syncline.errors import PartnerContractBroken
-from syncline.targets.answers import Change, DocumentAnswer, Line, LineAnswer, Outcome, Page
+from syncline.errors import PartnerContractBroken, SynclineError
+from syncline.targets.contract import Change, Check, DocumentAnswer, Line, LineAnswer, Outcome, Page
+from syncline.targets.http import LoginRefused, NoAnswer, NotSent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from syncline.targets.contract import Document
     from syncline.targets.http import Answer
     from syncline.targets.policy import TargetPolicy
 
@@ -76,11 +78,6 @@ def instant(text: str) -> datetime:
     return value.astimezone(UTC)
 
 
-def document_key(lines: Sequence[Line]) -> str:
-    """Idempotency-Key of a document: its set of corrections. A correction's body is fixed, so the key's is too."""
-    return hashlib.sha256("\n".join(sorted(line.reference for line in lines)).encode()).hexdigest()
-
-
 def read_document(
     policy: TargetPolicy, lines: Sequence[Line], answer: Answer, results: Mapping[str, Outcome]
 ) -> DocumentAnswer:
@@ -102,10 +99,21 @@ def read_document(
     )
 
 
-def silence(lines: Sequence[Line], why: str) -> DocumentAnswer:
-    """The answer that did not come."""
-    line = LineAnswer("unknown", "no_answer", {"why": why[:CODE_MAX]})
-    return DocumentAnswer(None, {sent.reference: line for sent in lines}, silent=True)
+def not_answered(document: Document, error: NoAnswer | NotSent | LoginRefused) -> DocumentAnswer:
+    """What a call that raised proves: nothing, or that it was not made."""
+    if isinstance(error, NoAnswer):
+        return answered_alike(document, LineAnswer("unknown", "no_answer", {"why": error.message[:CODE_MAX]}), None)
+    code = "login_refused" if isinstance(error, LoginRefused) else "not_sent"
+    return replace(
+        answered_alike(document, LineAnswer("not_executed", code, {"why": error.message[:CODE_MAX]}), None),
+        retry_after_s=error.retry_after_s if isinstance(error, NotSent) else None,
+    )
+
+
+def answered_alike(document: Document, line: LineAnswer, status_code: int | None) -> DocumentAnswer:
+    """One result for every line; without a status the target was silent."""
+    lines = {sent.reference: line for sent in document.lines}
+    return DocumentAnswer(status_code, lines, silent=status_code is None)
 
 
 def _read_lines(lines: Sequence[Line], body: Any, results: Mapping[str, Outcome]) -> dict[str, LineAnswer]:
@@ -143,3 +151,12 @@ def _broken(target: str, after: int, what: str) -> PartnerContractBroken:
         target=target,
         after=after,
     )
+
+
+def checked_by_reading(read: Callable[[], object]) -> Check:
+    """A check by a call that only reads."""
+    try:
+        read()
+    except SynclineError as error:
+        return Check("read", False, str(error))
+    return Check("read", True, "connection, login, right to read and version are well")

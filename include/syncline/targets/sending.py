@@ -12,15 +12,15 @@ from psycopg.types.json import Jsonb
 
 from syncline.outbox.exceptions import open_exception
 from syncline.outbox.transitions import lock_outbox, prove, transition
-from syncline.targets.answers import Line
 from syncline.targets.changes import settle_exceptions
+from syncline.targets.contract import Document, Line
 from syncline.targets.lanes import lane
 
 if TYPE_CHECKING:
     import psycopg
 
     from syncline.clock import Clock
-    from syncline.targets.answers import DocumentAnswer, LineAnswer, TargetClient
+    from syncline.targets.contract import DocumentAnswer, LineAnswer, ListsChanges
     from syncline.targets.policy import TargetPolicy
 
 CANDIDATES_MAX = 500
@@ -66,14 +66,14 @@ limit %s
 
 
 def send_next(
-    conn: psycopg.Connection, client: TargetClient, policy: TargetPolicy, clock: Clock, worker: str
+    conn: psycopg.Connection, client: ListsChanges, policy: TargetPolicy, clock: Clock, worker: str
 ) -> Sent | None:
     """Send the next document that is due and whose lanes are free; None when there is none."""
     with ExitStack() as lanes:
         claimed = _claim(conn, policy, clock, worker, lanes)
         if not claimed:
             return None
-        answer = client.send([each.line for each in claimed], policy.call_s)
+        answer = client.send(Document(tuple(each.line for each in claimed)), policy.call_s)
         return _record(conn, policy, clock, claimed, answer)
 
 

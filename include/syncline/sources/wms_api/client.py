@@ -9,7 +9,7 @@ import tenacity
 
 from syncline.connections import Connection
 from syncline.errors import ConfigurationError, PartnerContractBroken, PartnerUnavailable
-from syncline.partner_http import Answer, CallFailed, CertificateRefused, PartnerHttp
+from syncline.partner_http import Answer, CallFailed, CertificateRefused, PartnerHttp, bearer
 from syncline.registry import Source
 from syncline.sources.wms_api.mapping import Key
 from syncline.sources.wms_api.records import NotAPageError, Records, read_records
@@ -36,7 +36,7 @@ class Page:
 
 def open_client(connection: Connection, source: Source) -> WmsClient:
     """Client of ``source`` over ``connection`` (``password`` is the bearer token). Close it after use."""
-    return WmsClient(PartnerHttp(connection.base_url(), connection.password), source)
+    return WmsClient(PartnerHttp(connection.base_url(), bearer(connection.password)), source)
 
 
 class WmsClient:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from syncline.targets.answers import Change, DocumentAnswer, Line, Outcome, Page
-from syncline.targets.http import NoAnswer, TargetHttp
+from syncline.partner_http import bearer
+from syncline.targets.contract import Capabilities, Change, Check, Document, DocumentAnswer, Outcome, Page
+from syncline.targets.http import NOT_ANSWERED, TargetHttp
 from syncline.targets.policy import ERP, TargetPolicy
 from syncline.targets.reading import (
     OPTIONAL_TEXT,
     POSITION,
     QUANTITY,
     TEXT,
-    document_key,
+    checked_by_reading,
     instant,
+    not_answered,
     page_validator,
     read_document,
     read_page,
-    silence,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from syncline.connections import Connection
+    from syncline.registry import Target
 
 LIMIT_MAX = 1000
 RESULTS: dict[str, Outcome] = {"posted": "applied", "replayed": "replayed"}
@@ -37,12 +39,18 @@ _page = page_validator(
 class ErpClient:
     """``base_url`` is scheme, host and port. The API version is part of the paths here."""
 
+    capabilities = Capabilities("delta", key="line", lists_changes=True, is_atomic=True, lines_max=50)
+
     def __init__(self, base_url: str, token: str, policy: TargetPolicy = ERP) -> None:
-        self._http = TargetHttp(policy.target, base_url, token)
+        self._http = TargetHttp(policy.target, base_url, bearer(token))
         self._policy = policy
 
     def close(self) -> None:
         self._http.close()
+
+    def check(self) -> list[Check]:
+        """One change is read: that shows connection, login, right to read and version."""
+        return [checked_by_reading(lambda: self.changes(0, 1))]
 
     def changes(self, after: int, limit: int) -> Page:
         """The complete change list after ``after``. Errors as ``TargetHttp.get_page`` and ``read_page``."""
@@ -50,20 +58,20 @@ class ErpClient:
         body = self._http.get_page("/erp/v1/changes", params, timeout_s=self._policy.call_s)
         return read_page(self._policy.target, body, after, _page, _change)
 
-    def send(self, lines: Sequence[Line], timeout_s: float) -> DocumentAnswer:
+    def send(self, document: Document, timeout_s: float) -> DocumentAnswer:
         """Post adjustments: the document is executed as a whole or not at all."""
         rows = [
             {"reference": line.reference, "item": line.item, "location": line.location, "delta": line.quantity}
-            for line in lines
+            for line in document.lines
         ]
         try:
             answer = self._http.call(
                 "POST", "/erp/v1/adjustments", timeout_s=timeout_s, body={"lines": rows},
-                headers={"Idempotency-Key": document_key(lines)},
+                headers={"Idempotency-Key": document.key},
             )  # fmt: skip
-        except NoAnswer as error:
-            return silence(lines, error.message)
-        return read_document(self._policy, lines, answer, RESULTS)
+        except NOT_ANSWERED as error:
+            return not_answered(document, error)
+        return read_document(self._policy, document.lines, answer, RESULTS)
 
 
 def _change(row: dict[str, Any]) -> Change:
@@ -73,3 +81,8 @@ def _change(row: dict[str, Any]) -> Change:
         int(row["delta"]), int(row["quantity_after"]), None,
         row["reference"], None, instant(row["changed_at"]),
     )  # fmt: skip
+
+
+def open_adapter(target: Target, connection: Connection) -> ErpClient:
+    """See ``syncline.targets.adapters``."""
+    return ErpClient(connection.base_url(), connection.password, TargetPolicy.of(target))

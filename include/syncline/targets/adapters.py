@@ -1,0 +1,33 @@
+"""Which adapter speaks for which ``kind`` of the registry."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from syncline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from syncline.connections import Connection
+    from syncline.registry import Target
+    from syncline.targets.contract import Adapter
+
+# Each module has open_adapter(target, connection), and imports its vendor's peculiarities only when it is used.
+ADAPTERS = {
+    "erp_api": "syncline.targets.erp.client",
+    "shop_api": "syncline.targets.shop.client",
+}
+
+
+def open_adapter(target: Target, connection: Connection) -> Adapter:
+    """The adapter of a registry entry; close it after use.
+
+    Raises:
+        ConfigurationError: its kind is unknown, or its options or connection lack something.
+    """
+    if target.kind not in ADAPTERS:
+        raise ConfigurationError(
+            f"Target {target.name}: there is no adapter for kind {target.kind!r}.",
+            next_step="Use one of: " + ", ".join(sorted(ADAPTERS)) + ".",
+        )
+    return cast("Adapter", import_module(ADAPTERS[target.kind]).open_adapter(target, connection))
