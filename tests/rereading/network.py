@@ -46,7 +46,7 @@ def wms_source(site: str = "DC1") -> Source:
 
 
 def edi_source(profile: str = "standard", name: str = "beta_3pl") -> Source:
-    return Source(name=name, kind="sftp_846", timeout_s=5, files=FileRules(pattern="*.edi", profile=profile))
+    return Source(name=name, kind="sftp_edi", timeout_s=5, files=FileRules(pattern="*.edi", profile=profile))
 
 
 def an_846(reference: str, items: list[dict[str, str]], *, as_of: str = "0900", dtm: str = "") -> bytes:

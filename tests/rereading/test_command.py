@@ -15,7 +15,7 @@ from syncline.cli.reread import app
 
 REGISTRY = """
 sources:
-  - {name: beta_3pl, kind: sftp_846, files: {pattern: "*.edi", profile: PROFILE}}
+  - {name: beta_3pl, kind: sftp_edi, files: {pattern: "*.edi", profile: PROFILE}}
 targets: []
 """
 
