@@ -81,6 +81,9 @@ def test_a_set_refused_by_a_wrong_profile_comes_back_and_is_pushed(desk: Desk, m
     released(ours, minutes(2))
     assert ours.rows("select finding_code from ops.edi_sets where state = 'rejected'") == [("sender_unknown",)]
     assert outbox(ours) == [("SKU-0003", 1, "pending", None)]
+    assert ours.rows("select rule, subject from ops.exceptions where state = 'open'") == [
+        ("file_refused", "beta_3pl/b.edi")
+    ], "one question for one file, the batch does not ask it again"
 
     choose("standard")
     written = CliRunner().invoke(app, ["--source", "beta_3pl", "--yes"])
