@@ -28,7 +28,7 @@ from syncline.warehouse.connect import connect_dsn
 
 NOW = datetime(2026, 11, 2, 10, tzinfo=UTC)
 RULES = FileRules(pattern="*.edi", settle_s=30, size_max_bytes=200_000)
-SOURCE = Source(name="acme_3pl", kind="sftp_846", timeout_s=2, files=RULES)
+SOURCE = Source(name="acme_3pl", kind="sftp_edi", timeout_s=2, files=RULES)
 # Everything that came of the files; never a file id, which counts the tries.
 STATE = {
     "facts": "select fact_id, quantity, received_at, fault_code from raw.facts",

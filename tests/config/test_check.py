@@ -137,7 +137,7 @@ def test_a_source_of_the_registry_without_a_row_is_a_fault(
     seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = tmp_path / "registry.yml"
-    registry.write_text("sources:\n  - {name: gamma_3pl, kind: sftp_846}\ntargets: []\n")
+    registry.write_text("sources:\n  - {name: gamma_3pl, kind: sftp_edi}\ntargets: []\n")
     monkeypatch.setenv("SYNCLINE_REGISTRY", str(registry))
     result = run("--folder", str(seeds))
     assert result.exit_code == 1

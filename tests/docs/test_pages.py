@@ -109,9 +109,11 @@ PROFILES_PAGE = "add-a-partner.md"
 
 def test_profile_examples_are_accepted(pages: list[Path], fences: Fences, tmp_path: Path) -> None:
     (page,) = (page for page in pages if page.name == PROFILES_PAGE)
-    (example,) = fences(page, "yaml")
-    (tmp_path / "example.yml").write_text(example, encoding="utf-8")
-    assert load(tmp_path / "example.yml").senders == ("ACMELOG",)
+    profiles = []
+    for number, example in enumerate(fences(page, "yaml")):
+        (tmp_path / f"example_{number}.yml").write_text(example, encoding="utf-8")
+        profiles.append(load(tmp_path / f"example_{number}.yml"))
+    assert profiles[0].senders == ("ACMELOG",)
 
 
 def test_registry_examples_are_accepted(pages: list[Path], fences: Fences) -> None:

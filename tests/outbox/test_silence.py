@@ -19,8 +19,8 @@ from syncline.warehouse.connect import connect_dsn
 
 T0 = datetime(2026, 11, 2, 8, tzinfo=UTC)
 DC1_WMS = Source(name="dc1_wms", kind="wms_api", site="DC1", staleness_s=600)
-ACME = Source(name="acme_3pl", kind="sftp_846", staleness_s=7200)
-BETA = Source(name="beta_3pl", kind="sftp_846", staleness_s=7200)
+ACME = Source(name="acme_3pl", kind="sftp_edi", staleness_s=7200)
+BETA = Source(name="beta_3pl", kind="sftp_edi", staleness_s=7200)
 SOURCES = (DC1_WMS, ACME, BETA)
 
 

@@ -12,7 +12,7 @@ from syncline.registry import load_registry
 GOOD = """
 sources:
   - {name: dc1_wms, kind: wms_api, site: DC1, poll_every_s: 10}
-  - {name: acme_3pl, kind: sftp_846, files: {settle_s: 0, pattern: "*.edi"}}
+  - {name: acme_3pl, kind: sftp_edi, files: {settle_s: 0, pattern: "*.edi"}}
 targets:
   - {name: erp, kind: erp_api, style: delta, sole_writer: true, life_s: 30, not_executed: [423, 429]}
 """
@@ -38,7 +38,7 @@ def test_the_demo_registry_names_the_demo_network() -> None:
 
 
 def test_the_connection_is_named_like_the_entry_by_default(tmp_path: Path) -> None:
-    text = GOOD.replace("settle_s: 0", "settle_s: 3").replace("kind: sftp_846", "kind: sftp_846, conn_id: other_login")
+    text = GOOD.replace("settle_s: 0", "settle_s: 3").replace("kind: sftp_edi", "kind: sftp_edi, conn_id: other_login")
     registry = load_registry(write(tmp_path, text))
     assert registry.source("dc1_wms").conn_id == "dc1_wms"
     assert registry.source("acme_3pl").conn_id == "other_login"
@@ -57,7 +57,8 @@ def test_the_path_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest
         ("poll_every_s: 10", "poll_every_s: '10'", ["sources[dc1_wms].poll_every_s", "'10'", "valid integer"]),
         ("poll_every_s: 10", "poll_evry_s: 10", ["sources[dc1_wms].poll_evry_s", "unknown", "poll_every_s"]),
         ("site: DC1, ", "", ["sources[dc1_wms]", "site"]),
-        ("kind: wms_api", "kind: wms", ["sources[dc1_wms].kind", "'wms'", "'wms_api' or 'sftp_846'"]),
+        ("kind: wms_api", "kind: wms", ["sources[dc1_wms].kind", "'wms'", "'wms_api' or 'sftp_edi'"]),
+        ("kind: sftp_edi", "kind: sftp_846", ["sources[acme_3pl].kind is 'sftp_846'", "write `kind: sftp_edi`"]),
         ("name: acme_3pl", "name: dc1_wms", ["'dc1_wms' is used twice", "rename"]),
         ("name: acme_3pl", "name: erp", ["'erp' is used twice"]),
         ("name: acme_3pl", "name: ../up", ["sources[../up].name"]),
@@ -104,7 +105,7 @@ def test_breakers_have_defaults_and_limits(tmp_path: Path) -> None:
 
 def test_sources_of_one_connection_agree_how_many_it_may_have(tmp_path: Path) -> None:
     second = (
-        "\n  - {name: acme_two, kind: sftp_846, conn_id: acme_3pl, files: {inbox: two, connections_max: 2}}\ntargets:"
+        "\n  - {name: acme_two, kind: sftp_edi, conn_id: acme_3pl, files: {inbox: two, connections_max: 2}}\ntargets:"
     )
     message = refusal(tmp_path, GOOD.replace("\ntargets:", second))
     assert "acme_3pl and acme_two share the connection 'acme_3pl', with 1 and 2 as `files.connections_max`" in message

@@ -46,11 +46,13 @@ def wms_source(site: str = "DC1") -> Source:
 
 
 def edi_source(profile: str = "standard", name: str = "beta_3pl") -> Source:
-    return Source(name=name, kind="sftp_846", timeout_s=5, files=FileRules(pattern="*.edi", profile=profile))
+    return Source(name=name, kind="sftp_edi", timeout_s=5, files=FileRules(pattern="*.edi", profile=profile))
 
 
-def an_846(reference: str, items: list[dict[str, str]], *, as_of: str = "0900", dtm: str = "") -> bytes:
-    """An 846 of BETA-NJ2. An item: `sk`, `vn` (its two names), `on_hand`, maybe `uom`."""
+def an_846(
+    reference: str, items: list[dict[str, str]], *, as_of: str = "0900", dtm: str = "", count: int | None = None
+) -> bytes:
+    """An 846 of BETA-NJ2. An item: `sk`, `vn` (its two names), `on_hand`, maybe `uom`. ``count``: what its CTT says."""
     parties = "ISA*00*          *00*          *ZZ*BETA           *ZZ*SYNCLINE       "
     body = [f"BIA*00*SI*{reference}*20261102*{as_of}", "N1*WH**92*BETA-NJ2"]
     if dtm:
@@ -59,6 +61,7 @@ def an_846(reference: str, items: list[dict[str, str]], *, as_of: str = "0900", 
         body.append(f"LIN*{number}*SK*{item['sk']}*VN*{item['vn']}")
         unit = item.get("uom", "EA")
         body.append(f"QTY*17*{item['on_hand']}" + (f"*{unit}" if unit else ""))
+    body += [] if count is None else [f"CTT*{count}"]
     control = f"{crc32(repr(body).encode()) % 10**9:09d}"  # other content comes under another number
     rows = [f"{parties}*261102*1430*U*00401*{control}*0*P*>", "GS*IB*BETA*SYNCLINE*20261102*1430*1*X*004010"]
     rows += ["ST*846*0001", *body, f"SE*{len(body) + 2}*0001", "GE*1*1", f"IEA*1*{control}"]

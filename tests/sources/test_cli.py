@@ -20,7 +20,7 @@ from syncline.errors import ConfigurationError
 REGISTRY = """
 sources:
   - {name: dc1_wms, kind: wms_api, site: DC1, retries: 0, timeout_s: 2}
-  - {name: acme_3pl, kind: sftp_846, timeout_s: 5}
+  - {name: acme_3pl, kind: sftp_edi, timeout_s: 5}
 targets: []
 """
 

@@ -98,7 +98,13 @@ def _set_as_json(read: SetReading) -> dict[str, Any]:
         "receiver": taken.interchange.receiver,
         "test": taken.is_test,
         "offset": taken.opener.offset,
+        "scope": _scope_as_json(read),
     }
+
+
+def _scope_as_json(read: SetReading) -> dict[str, Any] | None:
+    """Of a document that the profile declares a full snapshot."""
+    return None if read.locations is None else {"locations": list(read.locations), "proven": read.is_proven}
 
 
 def _fact_as_json(fact: Fact) -> dict[str, Any]:
@@ -151,6 +157,11 @@ def _print_sets(console: Console, reading: Reading) -> None:
         numbers = (str(taken.segments), _coloured(each.verdict), str(len(each.facts)))
         table.add_row(*(escape(value) for value in told), *numbers)
     console.print(table)
+    for each in reading.sets[:1_000]:
+        if each.locations is not None:
+            proof = "proven whole" if each.is_proven else "not proven"
+            about = f"{each.taken.type} {each.taken.control}: full snapshot of {', '.join(each.locations) or 'nothing'}"
+            console.print(escape(f"{about}, {proof}"))
 
 
 def _print_facts(console: Console, read: SetReading, facts_max: int) -> None:

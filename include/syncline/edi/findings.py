@@ -21,7 +21,7 @@ set_control_missing set_repeated set_not_opened set_not_closed set_count set_con
 set_type_unsupported header_missing header_repeated segment_unknown segment_misplaced level_unknown line_count
 lines_missing element_missing element_form value_repeated purpose_unsupported no_such_moment zone_unknown moment_missing
 location_missing item_missing quantity_missing quantity_repeated uom_missing sign_contradicts spread_beside_total
-reference_missing event_repeated line_incomplete
+reference_missing event_repeated line_incomplete snapshot_unproven
 interchange_conflict set_conflict
 """
 _WARNINGS = """

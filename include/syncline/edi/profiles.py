@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, field
 from functools import cache
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import ConfigDict, field_validator
+from pydantic import ConfigDict, Field, field_validator
 from pydantic.dataclasses import dataclass
 
 from syncline.edi.documents.table import Code, Measure
@@ -16,6 +16,8 @@ from syncline.edi.documents.table import Code, Measure
 # How we answer, not what we read.
 OF_NO_READING = ("acknowledge", "acknowledge_with", "ack_wait_h", "reuse_after_days")
 Action = Literal["original", "replace", "cancel", "refuse"]
+# Location codes as a partner writes them, at least one.
+Locations = Annotated[tuple[Annotated[str, Field(pattern=r"^\S(.{0,78}\S)?$")], ...], Field(min_length=1)]
 PURPOSES: dict[str, Action] = {
     # X12 353: original, cancel, change, replace, confirmation, duplicate, resubmission, incremental.
     "00": "original", "01": "cancel", "04": "refuse", "05": "replace", "06": "original", "07": "original",
@@ -52,6 +54,11 @@ class Profile:
         spread_measure: measure of quantities by location (SDQ); None leaves them unmapped.
         spread_beside_total: where an item has a QTY and an SDQ: refuse both, or take one of them.
         events: document -> parts of the event key, where the partner's API tells the same event.
+        snapshots: document (``x12_846``, ``edifact_invrpt_d96a``) -> locations, as the partner writes them. Each such
+            document tells *all* stock of those of them that it names. It must prove that it is whole: a count of its
+            lines (CTT01, CNT 2) that is there and right, right totals where it gives any (CTT02, CNT 1), no other
+            location; else the set is refused whole. One that calls itself incremental or a cancellation is no
+            snapshot. A document that is not named here is never taken for one.
         acknowledge: which receipts are sent; none at all when empty. acknowledge_with: the set that acknowledges
             groups, instead of a 999 for those of 005xxx and a 997 for all others.
         ack_wait_h: hours in which ours must be acknowledged.
@@ -78,6 +85,7 @@ class Profile:
     spread_measure: Measure | None = None
     spread_beside_total: Literal["refuse", "spread", "total"] = "refuse"
     events: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    snapshots: dict[str, Locations] = field(default_factory=dict)
     acknowledge: tuple[Literal["functional", "interchange"], ...] = ("functional",)
     acknowledge_with: Literal["997", "999"] | None = None
     ack_wait_h: int = 24
@@ -88,6 +96,15 @@ class Profile:
     def _exists(cls, value: str | None) -> str | None:
         if value is not None and value not in available_timezones():
             raise ValueError(f"{value!r} is no time zone of the IANA database, such as America/Chicago")
+        return value
+
+    @field_validator("snapshots")
+    @classmethod
+    def _are_named_once(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for document, locations in value.items():
+            twice = sorted({each for each in locations if locations.count(each) > 1})
+            if twice:
+                raise ValueError(f"{document} names {', '.join(twice)} twice")
         return value
 
     def __hash__(self) -> int:

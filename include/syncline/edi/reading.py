@@ -53,6 +53,8 @@ class SetReading:
     facts: Spool
     is_strict: bool
     reference: str = ""  # the document's own number (BIA03, W0602, BGM02), where it says one
+    # What it is declared a full snapshot of, and names, as the partner writes them; None where it is none.
+    locations: tuple[str, ...] | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -65,6 +67,12 @@ class SetReading:
         if taken.is_rejected or (self.is_strict and weights):
             return "rejected"
         return "tolerated" if any(scope != "line" for _, scope in weights) else "accepted"
+
+    @property
+    def is_proven(self) -> bool:
+        """A full snapshot of ``locations``, whole: also no line of it is kept out. Final like the verdict."""
+        of_lines = ("error", "line") in set().union(*self.taken.findings.weights.values())
+        return bool(self.locations) and self.verdict != "rejected" and not of_lines
 
 
 class _Kept(Collected):
@@ -133,6 +141,8 @@ class _Reader:
         if isinstance(taken.body, Interpreter):
             number = taken.body.root.values.get(taken.body.plan.table.correlation or "", "")
             ended.reference = "" if number == AMBIGUOUS else number
+            if taken.body.snapshot is not None:
+                ended.locations = tuple(sorted(taken.body.snapshot.named))
             taken.body = READ  # its loops are of no more use
         self._findings += len(taken.findings)
         if self._findings > FINDINGS_OF_FILE_MAX:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from syncline.errors import ConfigurationError
 
@@ -64,7 +64,7 @@ class Source(_Entry):
     """One system that tells us facts."""
 
     name: Name
-    kind: Literal["wms_api", "sftp_846"]
+    kind: Literal["wms_api", "sftp_edi"]
     conn_id: Name
     site: Site | None = None
     poll_every_s: int = Field(default=60, ge=5, le=86_400)
@@ -77,6 +77,14 @@ class Source(_Entry):
     files: FileRules | None = None
     enabled: bool = True
 
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _is_no_former_word(cls, value: Any) -> Any:
+        """No alias: whoever reads the file must not have to know that two words are one kind."""
+        if value == "sftp_846":
+            raise ValueError("it is called sftp_edi now, as it reads every EDI document: write `kind: sftp_edi`")
+        return value
+
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Source:
         if self.kind == "wms_api" and self.site is None:
@@ -88,7 +96,7 @@ class Source(_Entry):
     @property
     def speaks_by(self) -> Literal["poll", "file"]:
         """What counts as a sign of life: an answered poll of an API, a file of a file source."""
-        return "file" if self.kind == "sftp_846" else "poll"
+        return "file" if self.kind == "sftp_edi" else "poll"
 
     @property
     def file_rules(self) -> FileRules:
@@ -162,7 +170,7 @@ class Registry(_Entry):
     def _connections_have_one_bound(self) -> Registry:
         bounds: dict[str, tuple[str, int]] = {}
         for source in self.sources:
-            if source.kind == "sftp_846":
+            if source.kind == "sftp_edi":
                 bound = source.file_rules.connections_max
                 other, its_bound = bounds.setdefault(source.conn_id, (source.name, bound))
                 if bound != its_bound:

@@ -87,7 +87,8 @@ select 'quarantined: ' || f.quarantine_code,
        case when f.quarantine_code like 'un%' then 'Add it to the crosswalk CSV, then: syncline config apply.'
          else 'Ask the source for a corrected record; see syncline quarantine list.' end, true
 from intermediate.int_dispositions d join staging.stg_facts f using (fact_id)
-where d.disposition = 'quarantined' and f.quarantine_code is not null
+-- What a reader kept out has no kind, and an exception of its file or kind of record already: a person is asked once.
+where d.disposition = 'quarantined' and f.quarantine_code is not null and f.kind is not null
 group by 1, 2, f.quarantine_code
 """
 

@@ -68,7 +68,7 @@ def sftp(partner: SftpServer) -> paramiko.SFTPClient:
 @pytest.fixture
 def source() -> Source:
     rules = FileRules(pattern="*.edi", settle_s=30, size_max_bytes=5_000)
-    return Source(name="acme_3pl", kind="sftp_846", timeout_s=5, files=rules)
+    return Source(name="acme_3pl", kind="sftp_edi", timeout_s=5, files=rules)
 
 
 @pytest.fixture

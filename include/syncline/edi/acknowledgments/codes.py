@@ -75,6 +75,7 @@ CODES: dict[str, Code] = {
     "set_control": Code("set", "3", "28"),
     "set_count": Code("set", "4", "29"),
     "line_count": Code("set", SET_HAS_SEGMENT_ERRORS, "29"),
+    "snapshot_unproven": Code("set", SET_HAS_SEGMENT_ERRORS, "29"),
     "set_damaged": Code("set", SET_HAS_SEGMENT_ERRORS, UNSPECIFIED),
     "group_mismatch": Code("set", "6", "14"),
     "set_control_missing": Code("set", "7", "13"),
@@ -130,6 +131,7 @@ PLACES: dict[str, Place] = {
     "group_not_closed": Place("UNE"),
     "set_not_closed": Place("UNT"),
     "line_count": Place(""),
+    "snapshot_unproven": Place(""),
     "set_damaged": Place(""),
 }
 

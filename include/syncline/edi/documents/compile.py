@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from syncline.edi.documents.elements import Address, Read, address, get_edifact, get_x12, reads_of
 from syncline.edi.documents.facts import Teller
 from syncline.edi.documents.loops import Loop
+from syncline.edi.documents.snapshots import Snapshot
 from syncline.edi.findings import shown
 from syncline.edi.profiles import PURPOSES, Profile
 
@@ -29,12 +30,20 @@ class Plan:
         self.purposes = {**PURPOSES, **profile.purposes}
         self.teller = Teller(table, profile, source, reading)
         self._get = get_x12 if table.syntax == "x12" else get_edifact
+        self._snapshot_of = profile.snapshots.get(table.name)
         used = self.teller.used | frozenset(table.counts) | frozenset(table.sums) | frozenset(table.sums.values())
+        used |= frozenset(table.hash_totals if self._snapshot_of else ())
         self.used = used | frozenset(table.difference or ()) | {table.purpose or ""}
         self.segments: dict[str, TakeIn] = {name: self._take(name, spec) for name, spec in table.segments.items()}
 
+    def snapshot(self) -> Snapshot | None:
+        """The proof of one set, where the partner declares the document a full snapshot."""
+        return Snapshot(self.table, self._snapshot_of) if self._snapshot_of else None
+
     def tell(self, state: Interpreter, unit: Loop) -> None:
         """Facts of a unit that has ended, and what is wrong in it."""
+        if state.snapshot is not None:
+            state.snapshot.add_unit(unit)
         for total, part in self.table.sums.items():
             for loop in unit.walk():
                 if part in loop.values:
@@ -62,6 +71,8 @@ class Plan:
             if key in said and Decimal(said[key]) != total:
                 text = f"{key} says {said[key]}, the lines add up to {total}"
                 state.set.find("total_differs", text, state.set.opener, scope="line")
+        if state.snapshot is not None:
+            state.snapshot.check(state)
 
     def _take(self, name: str, spec: SegmentTable) -> TakeIn:
         reads = reads_of(name, spec, self.table.syntax, self.profile, self.used)

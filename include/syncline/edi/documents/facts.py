@@ -92,6 +92,10 @@ class Teller:
             named |= set(part.names)
         return frozenset(named)
 
+    def location_of(self, values: Values) -> str:
+        """The location that is said, or the profile's; empty without one."""
+        return _first(self._location, values, self._profile.location)
+
     def tell(self, state: Interpreter, unit: Loop) -> None:
         """Add the facts of ``unit`` and of the loops in it."""
         if not self._rules or unit.is_in_broken():
@@ -143,8 +147,7 @@ class Teller:
 
     def _place(self, state: Interpreter, loop: Loop, values: Values, told: set[str]) -> Place:
         """Item, location and moment; each is empty where nothing says it."""
-        location = _first(self._location, values, self._profile.location)
-        return _first(self._items, values), location, self._moment(state, loop, values, told)
+        return _first(self._items, values), self.location_of(values), self._moment(state, loop, values, told)
 
     def _one_of_both(self, state: Interpreter, unit: Loop, loops: list[Loop]) -> list[Loop]:
         """Quantities by location beside a total: which is part of which is for the profile to say."""
@@ -299,6 +302,10 @@ class Teller:
 
     def _add(self, state: Interpreter, found: list[tuple[Loop, Row]]) -> None:
         """Totals beside their parts occur under one code: which is which cannot be known, so neither is stock."""
+        if state.snapshot is not None:
+            for loop, row in found:
+                if not state.snapshot.covers({str(row[2])}):
+                    state.snapshot.refuse(state, str(row[2]), loop.segment)
         if len(found) > 1 and len({(row[7], row[2], row[3]) for _, row in found}) < len(found):
             times = Counter((row[7], row[2], row[3]) for _, row in found)
             for loop, row in found:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from syncline.edi.documents.loops import Loop
 from syncline.edi.documents.shapes import Shapes
+from syncline.edi.documents.snapshots import INCREMENTAL
 from syncline.edi.findings import Scope, shown
 from syncline.edi.moments import minutes_since_2000
 from syncline.edi.spool import Spool
@@ -43,6 +44,7 @@ class Interpreter:
         self.told: set[str] = set()  # defects that every unit would have
         self.events: set[tuple[object, ...]] = set()  # told so far, where nothing else keeps two lines apart
         self.revision, self.is_cancel = 1, False
+        self.snapshot = plan.snapshot()
         self.delimiters = taken.interchange.delimiters
         self._header: Segment | None = None
         self._unread: set[str] = set()
@@ -55,7 +57,7 @@ class Interpreter:
         clone = Interpreter(replace(taken, findings=Findings()), self.plan, Spool())
         clone.root.values, clone.told = dict(self.root.values), set(self.told)
         clone.revision, clone.is_cancel, clone._header = self.revision, self.is_cancel, self._header
-        clone.root.is_broken = self.root.is_broken
+        clone.root.is_broken, clone.snapshot = self.root.is_broken, None
         return clone
 
     def other(self, segment: Segment) -> None:
@@ -160,6 +162,8 @@ class Interpreter:
         address = self.plan.table.purpose
         code = self.root.values.get(address, "") if address else ""
         action = self.plan.purposes.get(code) if code else "original"
+        if action == "cancel" or code in INCREMENTAL:
+            self.snapshot = None  # it says itself that it is no snapshot
         if action in ("replace", "cancel"):
             # Nothing counts the corrections of a document: the minute in which one was sent orders them.
             self.revision, self.is_cancel = 2 + minutes_since_2000(*self.set.interchange.prepared), action == "cancel"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TEXT_CHARS_MAX = 80
 _DECIMAL = FORMS["decimal"]
-_LINE, _LOCATION, _MEASURE = (Fact._fields.index(name) for name in ("line_key", "location_ref", "status_ref"))
+_LINE, LOCATION, _MEASURE = (Fact._fields.index(name) for name in ("line_key", "location_ref", "status_ref"))
 SEPARATOR = "\x1f"  # no printable text has it
 Pick = Callable[[list[Any]], tuple[Any, ...]]
 Row = tuple[Any, ...]
@@ -56,7 +56,7 @@ class Shape:
             said += (run.number + first + at, run.offset(first + at))
         values = [*texts, *(self.forms % self.parts(said)).split(SEPARATOR), *self.constants]
         rows = [pick(values) for pick in self.rows]
-        if self.may_repeat and len({(row[_LINE], row[_LOCATION], row[_MEASURE]) for row in rows}) < len(rows):
+        if self.may_repeat and len({(row[_LINE], row[LOCATION], row[_MEASURE]) for row in rows}) < len(rows):
             return None
         return rows
 

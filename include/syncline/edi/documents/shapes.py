@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from syncline.edi.documents.moulding import Places, moulded
-from syncline.edi.documents.shape import SEPARATOR, Row, Shape
+from syncline.edi.documents.shape import LOCATION, SEPARATOR, Row, Shape
 from syncline.edi.tokenizer import Segment
 
 if TYPE_CHECKING:
@@ -95,11 +95,25 @@ class Shapes:
         if shape is None:
             return None
         rows = shape.facts(run, at, flat, self._state.ordinals)
+        if rows is not None and not self._is_covered(shape, flat, rows):
+            return None
         if rows is not None:
             self._last, self._misses = shape, 0
             for name, count in shape.counts.items():
                 self._state.ordinals[name] = self._state.ordinals.get(name, 0) + count
         return rows
+
+    def _is_covered(self, shape: Shape, flat: list[str], rows: list[Row]) -> bool:
+        """Whether a set declared a full snapshot is one of all their locations; their quantities are counted then."""
+        snapshot = self._state.snapshot
+        if snapshot is None:
+            return True
+        if not snapshot.covers({str(row[LOCATION]) for row in rows}):
+            return False
+        if self._table.hash_totals:
+            texts = shape.vary(flat)
+            snapshot.add(texts[number] for number in shape.quantities)
+        return True
 
     def _without_released(self, lists: list[list[str]], release: str) -> list[list[str]]:
         """Segments that nothing reads may hold released separators: their ids are enough. Empty where others do."""

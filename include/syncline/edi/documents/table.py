@@ -113,6 +113,7 @@ class DocumentTable(_Strict):
         line, event: parts of the two keys; a part with ``?`` is left out where it has no value, ``a|b`` is the first
             that has one, ``own:`` looks into the loop only, ``again:line`` numbers a second loop of one above it.
         counts: value -> loop that it counts. sums: value -> value that it adds up. difference: ordered, done, open.
+        hash_totals: value -> the quantity that it adds up, the only decimal of a unit; asked of a full snapshot.
         is_kept: its segments are kept for another reader (acknowledgments).
     """
 
@@ -138,6 +139,7 @@ class DocumentTable(_Strict):
     correlation: str | None = None
     counts: dict[str, str] = {}
     sums: dict[str, str] = {}
+    hash_totals: dict[str, str] = {}
     difference: tuple[str, str, str] | None = None
     is_signed: bool = False  # a movement's quantity has a sign, which must agree with its code
     is_acknowledged: bool = True

@@ -28,7 +28,7 @@ _INTERCHANGE = """copy ops.edi_interchanges (interchange_id, source, document_id
     changed_at) from stdin"""
 _SET = """copy ops.edi_sets (set_id, interchange_id, source, received_at, offset_bytes, group_code, group_control, type,
     control, version, reference, key, generation, is_holder, sha256, body_sha256, segments, facts, verdict, state,
-    finding_code, finding_position, finding_message, duplicate_of, resent_of) from stdin"""
+    finding_code, finding_position, finding_message, duplicate_of, resent_of, snapshot_of) from stdin"""
 
 
 class Receipt:
@@ -102,7 +102,13 @@ class Receipt:
             each.generation, each.is_holder, identity.sha256, identity.body_sha256, taken.segments, each.facts,
             each.read.verdict, each.state, first and first.code, first and storable(first.position),
             first and _ascii(first.message), each.duplicate_of, each.resent_of,
+            _snapshot_of(each),
         )  # fmt: skip
+
+
+def _snapshot_of(each: JudgedSet) -> list[str] | None:
+    """The locations whose stock it tells whole; null where that is not declared, or not proven."""
+    return list(each.read.locations or ()) if each.state == "accepted" and each.read.is_proven else None
 
 
 def _first(each: JudgedSet) -> Finding | None:
