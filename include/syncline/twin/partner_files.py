@@ -1,4 +1,4 @@
-"""What a 3PL states of its stock by 846, when, and how carelessly."""
+"""What a 3PL states of its stock, when, and how carelessly: an 846 from time to time, and documents between them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from syncline.twin import file_shape, x12_846
 from syncline.twin.file_shape import PLAIN_SHAPE, Shape
 from syncline.twin.ledger import Key
+from syncline.twin.partner_documents import PartnerDocuments
 from syncline.twin.partner_inbox import Inbox
 from syncline.twin.x12_846 import Advice
 
@@ -29,6 +30,7 @@ class PartnerFiles:
         self._wrong = world.day.stream(f"wrong lines/{partner.source}")
         self._shapes = world.day.stream(f"file shape/{partner.source}")
         self._inbox = Inbox(partner, world, root)
+        self._documents = PartnerDocuments(partner, world, self._inbox)
 
     def start(self) -> None:
         """Schedule every file of the day. The opening and the final one are cut and sent without a fault."""
@@ -37,6 +39,7 @@ class PartnerFiles:
         for cut_ms in range(day.start_ms + self._partner.every_s * 1000, day.end_ms, self._partner.every_s * 1000):
             schedule.at(cut_ms, self._cut)
         schedule.at(self._world.final_file_ms, lambda now_ms: self._send(self._advice(now_ms, now_ms, has_time=True)))
+        self._documents.start()
 
     def _cut(self, at_ms: int) -> None:
         faults, has_time, as_of_ms = self._world.faults, True, at_ms
