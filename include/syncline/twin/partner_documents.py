@@ -24,6 +24,8 @@ from syncline.twin.file_shape import PLAIN_SHAPE, Shape
 from syncline.twin.x12_846 import RECEIVER_ID
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from syncline.twin.books import Effect, Posting
     from syncline.twin.network import Network, Partner
     from syncline.twin.partner_inbox import Inbox
@@ -91,11 +93,14 @@ def document_of(kind: str, posting: Posting, partner: Partner, network: Network,
     Its number is the transaction's, its lines are in the posting's order: together the event key of the WMS.
     """
     head: dict[str, Any] = {"kind": kind, "reference": posting.transaction_id, "created": at, "at": at}
-    items = {sku: partner.item_ref(item) for sku, item in network.skus.items()}
+
+    def item_ref(sku: str) -> str:
+        return partner.item_ref(network.skus[sku])
+
     if kind == "945":
         lines = tuple(
             ShippedLine(
-                item=items[line["sku"]], unit=line["uom"], ordered=Decimal(line["released"]),
+                item=item_ref(line["sku"]), unit=line["uom"], ordered=Decimal(line["released"]),
                 shipped=Decimal(line["quantity"]),
             )
             for line in posting.lines
@@ -104,34 +109,34 @@ def document_of(kind: str, posting: Posting, partner: Partner, network: Network,
         return Shipment(**head, order=order, ship_from=partner.warehouse_ref, ship_to=CONSUMER, lines=lines)
     if kind == "944":
         order = f"{ORDERS[posting.reason]}-{posting.transaction_id.removeprefix('T-')}"
-        received = tuple(_received(items, line) for line in posting.lines)
+        received = tuple(_received(item_ref(line["sku"]), line) for line in posting.lines)
         return Receipt(**head, order=order, location=partner.warehouse_ref, lines=received)
-    return Adjustment(**head, location=partner.warehouse_ref, lines=tuple(_adjusted(items, posting)))
+    return Adjustment(**head, location=partner.warehouse_ref, lines=tuple(_adjusted(item_ref, posting)))
 
 
-def _received(items: dict[str, str], line: dict[str, Any]) -> ReceivedLine:
+def _received(item: str, line: dict[str, Any]) -> ReceivedLine:
     units, condition = Decimal(line["quantity"]), line["condition"]
     is_good = condition == "good"
     return ReceivedLine(
-        item=items[line["sku"]], unit=line["uom"], good=units if is_good else Decimal(0),
+        item=item, unit=line["uom"], good=units if is_good else Decimal(0),
         exceptions=() if is_good else ((condition, units),),
     )  # fmt: skip
 
 
-def _adjusted(items: dict[str, str], posting: Posting) -> list[AdjustedLine]:
+def _adjusted(item_ref: Callable[[str], str], posting: Posting) -> list[AdjustedLine]:
     """A line for each effect; one for both of what is thrown away."""
     if {(each.measure, each.delta < 0) for each in posting.effects} == {("damaged", True), ("on_hand", True)}:
         gone = next(each for each in posting.effects if each.measure == "on_hand")
-        return [_adjustment(items, gone, DESTROYED)]
+        return [_adjustment(item_ref, gone, DESTROYED)]
     is_count = posting.kind == COUNT
     return [
-        _adjustment(items, each, COUNTED if is_count else REASONS[each.measure, 1 if each.delta > 0 else -1])
+        _adjustment(item_ref, each, COUNTED if is_count else REASONS[each.measure, 1 if each.delta > 0 else -1])
         for each in posting.effects
     ]
 
 
-def _adjustment(items: dict[str, str], effect: Effect, reason: str) -> AdjustedLine:
-    return AdjustedLine(item=items[effect.item], unit="EA", reason=reason, change=Decimal(effect.delta))
+def _adjustment(item_ref: Callable[[str], str], effect: Effect, reason: str) -> AdjustedLine:
+    return AdjustedLine(item=item_ref(effect.item), unit="EA", reason=reason, change=Decimal(effect.delta))
 
 
 def write(
