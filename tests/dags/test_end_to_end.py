@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from syncline.edi.partners import partners_folder
 from syncline.registry import load_registry, registry_path
 from syncline.runtime import databases, partners
 from syncline.runtime.agreement import compare
@@ -46,6 +47,7 @@ def twin(
         # At 600 times real time the pause between two runs is hours: no partner is silent here.
         patient = re.sub(r"staleness_s: \d+", "staleness_s: 604800", registry_path().read_text(encoding="utf-8"))
         (home / "registry.yml").write_text(patient, encoding="utf-8")
+        shutil.copytree(partners_folder(), home / "partners")
         monkeypatch.setenv("SYNCLINE_REGISTRY", str(home / "registry.yml"))
         end = time.monotonic() + QUIET_S
         while not running.status()["quiet"]:

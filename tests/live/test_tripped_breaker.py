@@ -13,6 +13,7 @@ import pytest
 from tests.live.installation import Live
 from tests.live.on_call import Row, eventually
 
+from syncline.edi.partners import partners_folder
 from syncline.registry import registry_path
 from syncline.runtime.partners import Day
 
@@ -25,6 +26,7 @@ TIGHT = "life_s: 30\n    breakers: {keys_max: 0}"
 def tight() -> Iterator[Path]:
     """A registry in which the ERP may not be changed at all without a person; the shop may."""
     folder = Path(tempfile.mkdtemp(prefix="syncline-registry-"))
+    shutil.copytree(partners_folder(), folder / "partners")
     before = os.environ.get("SYNCLINE_REGISTRY")
     path = folder / "registry.yml"
     path.write_text(re.sub(r"life_s: 30", TIGHT, registry_path().read_text(encoding="utf-8"), count=1))

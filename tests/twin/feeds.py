@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from syncline.twin.books import Posting
 from syncline.twin.crosswalk import StockKey
 from syncline.twin.deliveries import Delivery
 from syncline.twin.network import DEMO, PARTNERS
 from syncline.twin.orders import Attempt
+from syncline.twin.partner_documents import document_of
+from syncline.twin.partner_documents import write as write_documents
 from syncline.twin.replay import Change, Lived, Outcome, replay
 from syncline.twin.wms_log import iso_ms
 from syncline.twin.x12_846 import Advice, write
@@ -51,6 +56,16 @@ def file(seen_s: float, as_of_s: float, units: int, *, partner: Any = ACME, cont
     advice = Advice(partner, control, ms(seen_s), ms(as_of_s), how.get("has_time", True))
     content = write(advice, DEMO.items, lambda _, measure: units if measure == "on_hand" else 0)
     return Delivery(ms(seen_s), partner.source, advice.file_name, content)
+
+
+def shipment(seen_s: float, at_s: float, units: int, transaction: str, *, partner: Any = ACME) -> Delivery:
+    """A 945 of ``units`` that left at ``at_s``."""
+    line = {"line": 1, "sku": ONE.item, "uom": "EA", "quantity": units, "released": units, "order_line": "O-1/1"}
+    at, sent = (
+        datetime.fromtimestamp(ms(each) / 1000, UTC).astimezone(ZoneInfo(partner.timezone)) for each in (at_s, seen_s)
+    )
+    document = document_of("945", Posting(ms(at_s), "", transaction, [line], [], ""), partner, DEMO, at)
+    return Delivery(ms(seen_s), partner.source, f"{transaction}.edi", write_documents([document], partner, 900, sent))
 
 
 def sale(at_s: float, units: int, order_line: str = "O-1/1", *, sellable: int = 999, key: StockKey = ONE) -> Attempt:

@@ -22,6 +22,7 @@ from tests.twin.feeds import (
     ms,
     outcomes,
     sale,
+    shipment,
 )
 from typer.testing import CliRunner
 
@@ -118,6 +119,20 @@ def test_a_date_without_a_time_is_its_midnight_for_who_compares_times() -> None:
 def test_the_hybrid_sites_newer_file_counts_for_the_recipe() -> None:
     day = lived(count(10, 100), file(HOUR_S, 0.9 * HOUR_S, 97, partner=ACME))
     assert ends(day)[RECIPE] == 97
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["945 first", "event first"])
+def test_a_shipment_told_by_event_and_945_counts_once_for_who_has_keys(is_first: bool) -> None:
+    line = {"quantity": 5, "released": 5, "order_line": "O"}
+    told = event(150, "shipment.confirmed", "T-1", line, shipment_id="S", seen_s=200)
+    day = lived(count(10, 100), told, shipment(180 if is_first else 300, 150, 5, "T-1"), nights_s=(HOUR_S,))
+    assert ends(day) == {NAIVE: 90, OLDER: 90 if is_first else 95, NIGHTLY: 90, RECIPE: 95}
+
+
+def test_a_document_of_the_edi_only_site_counts_at_once_for_everybody() -> None:
+    opening = file(10, 0, 80, partner=BETA)
+    day = lived(opening, shipment(300, 120, 5, "T-1", partner=BETA), key=EDI_ONLY)
+    assert ends(day) == {NAIVE: 75, OLDER: 75, NIGHTLY: 45, RECIPE: 75}  # its file is for the night
 
 
 def test_half_and_junk_files_say_nothing_to_anybody() -> None:

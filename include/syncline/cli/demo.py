@@ -111,6 +111,8 @@ def _print(console: Console, verdict: Verdict) -> None:
     from syncline.twin.score_table import print_table
 
     print_table(verdict.scores, [], verdict.status, console)
+    read = ", ".join(f"{kind} {times}" for kind, times in verdict.documents.items())
+    console.print(f"EDI documents read: {read or 'none'}; {verdict.answered} acknowledgments sent", highlight=False)
     agreement = verdict.agreement
     good = agreement.keys - len(agreement.wrong) - len(agreement.held)
     console.print(f"{good} of {agreement.keys} keys of ERP and shop equal canonical, {len(agreement.held)} are held:")

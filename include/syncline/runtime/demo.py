@@ -23,16 +23,23 @@ LOOK_S = 1.0
 DRAIN_S = 120.0
 MARTS_S = 90.0
 HELD_SHARE_MAX = 0.01
+READ = "select type, count(*) from ops.edi_sets where state = 'accepted' group by type order by type"
+ANSWERED = "select count(*) from ops.edi_outbound where state in ('sent', 'acknowledged')"
 Show = Callable[[dict[str, Any], Progress], None]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the day came to. ``reasons`` says why it is not good; empty: it is."""
+    """What the day came to. ``documents``: EDI sets read, by type; ``answered``: acknowledgments in an outbox.
+
+    ``reasons`` says why it is not good; empty: it is.
+    """
 
     scores: list[Score]
     agreement: Agreement
     status: dict[str, Any]
+    documents: dict[str, int]
+    answered: int
     reasons: list[str]
 
 
@@ -97,4 +104,6 @@ def judge(conn: psycopg.Connection, twin: Partners) -> Verdict:
         reasons.append(f"{len(agreement.held)} of {agreement.keys} keys are held, more than {HELD_SHARE_MAX:.0%}")
     if not ours.latency_events:
         reasons.append("no event reached the ERP")
-    return Verdict(scores, agreement, truth["status"], reasons)
+    documents: dict[str, int] = dict(conn.execute(READ).fetchall())
+    row = conn.execute(ANSWERED).fetchone()
+    return Verdict(scores, agreement, truth["status"], documents, row[0] if row else 0, reasons)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncline.twin.ledger import Key, Ledger
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from syncline.twin.schedule import Day, Schedule
 
 COUNT_LINES_MAX = 40
+COUNT = "count"
 
 
 class Effect(NamedTuple):
@@ -24,8 +26,22 @@ class Effect(NamedTuple):
     delta: int
 
 
+class Posting(NamedTuple):
+    """What a site did at ``at_ms``, as its people know it: its true lines and effects, whatever its WMS tells."""
+
+    at_ms: int
+    kind: str
+    transaction_id: str
+    lines: list[dict[str, Any]]
+    effects: list[Effect]
+    reason: str
+
+
+Listener = Callable[[Posting], set[str]]  # answers with the measures whose effects it passes on
+
+
 class Books:
-    """Ledger and WMS logs of all sites. A site without a WMS changes its truth and tells nobody."""
+    """Ledger and WMS logs of all sites. A site without a WMS changes its truth and tells whoever listens there."""
 
     def __init__(self, day: Day, schedule: Schedule, faults: Faults, count: FaultCount) -> None:
         self.ledger = Ledger()
@@ -35,6 +51,7 @@ class Books:
         self._count = count
         self._rng = day.stream("telling")
         self._transactions = 0
+        self._listeners: dict[str, Listener] = {}
         self.lost_ms: dict[Key, int] = {}  # when the last event was posted that nobody can count
         self.logs = {
             site.location: WmsLog(
@@ -48,6 +65,10 @@ class Books:
             for site in day.network.sites
             if site.wms
         }
+
+    def listen(self, location: str, listener: Listener) -> None:
+        """Have every posting of ``location`` told to ``listener`` too, at the instant of the posting."""
+        self._listeners[location] = listener
 
     def balance(self, location: str, item: str, measure: str) -> int:
         return self.ledger.balance(Key(location, item, measure))
@@ -96,14 +117,13 @@ class Books:
         """Post a movement event. ``lines`` get their ``line`` number here; ``effects`` is what truly happens."""
         transaction_id = self.transaction()
         numbered = [{"line": number, **line} for number, line in enumerate(lines, 1)]
+        posting = Posting(at_ms, kind, transaction_id, numbered, effects, reason)
         log = self.logs.get(location)
         if log is None:
-            self._apply(location, at_ms, effects, reason)
+            self._apply(location, posting)
             return
         if effects and self._faults.lost_event and self._rng.random() < self._faults.lost_event:
-            posted_ms = log.lose(at_ms)
-            self._apply(location, posted_ms, effects, reason)
-            self._lost(location, posted_ms, effects)
+            self._apply(location, posting._replace(at_ms=log.lose(at_ms)), is_lost=True)
             self._count.add("lost_event")
             return
         self._tell_garbled(log, at_ms, kind, transaction_id, numbered, extra)
@@ -115,9 +135,7 @@ class Books:
         posted = log.append(
             at_ms, kind, transaction_id, numbered, book=self._book_after(location, numbered, effects), **extra
         )
-        self._apply(location, posted.posted_ms, effects, reason)
-        if is_misnamed:
-            self._lost(location, posted.posted_ms, effects)
+        self._apply(location, posting._replace(at_ms=posted.posted_ms), is_lost=is_misnamed)
         # A late event is not retried: the retry would be heard first and carry the event to its own, later time.
         if posted.visible_ms == posted.posted_ms and effects:
             self._tell_again(log, posted.posted_ms, kind, transaction_id, numbered, extra)
@@ -134,10 +152,11 @@ class Books:
         effects = [
             Effect(sku, measure, quantity - self.balance(location, sku, measure)) for sku, quantity in counted.items()
         ]
-        log = self.logs.get(location)
+        log, transaction_id = self.logs.get(location), self.transaction()
         if log is not None:
-            at_ms = log.append(at_ms, "inventory.adjusted", self.transaction(), lines, mode="count").posted_ms
-        self._apply(location, at_ms, [effect for effect in effects if effect.delta], reason)
+            at_ms = log.append(at_ms, "inventory.adjusted", transaction_id, lines, mode=COUNT).posted_ms
+        effects = [effect for effect in effects if effect.delta]
+        self._apply(location, Posting(at_ms, COUNT, transaction_id, lines, effects, reason))
 
     def _book_after(
         self, location: str, lines: list[dict[str, Any]], effects: list[Effect]
@@ -150,12 +169,15 @@ class Books:
                 book[effect.item, effect.measure] += effect.delta
         return book
 
-    def _apply(self, location: str, at_ms: int, effects: list[Effect], reason: str) -> None:
-        for effect in effects:
-            self.ledger.post(Key(location, effect.item, effect.measure), at_ms, effect.delta, reason)
-
-    def _lost(self, location: str, at_ms: int, effects: list[Effect]) -> None:
-        self.lost_ms |= {Key(location, effect.item, effect.measure): at_ms for effect in effects}
+    def _apply(self, location: str, posting: Posting, *, is_lost: bool = False) -> None:
+        """Book it to the truth and tell who listens. ``is_lost``: nobody can count what the WMS told of it."""
+        for effect in posting.effects:
+            self.ledger.post(Key(location, effect.item, effect.measure), posting.at_ms, effect.delta, posting.reason)
+        listener = self._listeners.get(location)
+        passed_on = listener(posting) if listener and posting.effects else set()
+        if is_lost:
+            keys = {Key(location, each.item, each.measure) for each in posting.effects if each.measure not in passed_on}
+            self.lost_ms |= dict.fromkeys(keys, posting.at_ms)
 
     def _tell_garbled(
         self,

@@ -35,7 +35,7 @@ class Faults:
     unknown_type: float = _fault(0.0, "a record of an unknown type, then the right one")
     unknown_sku: float = _fault(0.0, "a real movement under a code no crosswalk knows: lost until somebody teaches it")
     key_conflict: float = _fault(0.0, "a retry that states another quantity")
-    lost_event: float = _fault(0.0, "stock moves and its event is never told: a gap in the sequence, lost for good")
+    lost_event: float = _fault(0.0, "stock moves, no event tells it: a gap in the sequence, lost unless a 945 tells it")
     # Answers over HTTP -----------------------------------------------------------------------------------------
     lost_request: float = _fault(0.01, "connection closed, nothing executed")
     lost_answer: float = _fault(0.01, "executed, connection closed without an answer")
@@ -47,6 +47,8 @@ class Faults:
     drip_real_s: float = _fault(0.6, "a dripping body takes this long")
     retry_after_real_s: int = _fault(1, "Retry-After of a 429")
     # Files of a partner ----------------------------------------------------------------------------------------
+    documents: float = _fault(1.0, "a 3PL tells a movement by 945, 944 or 947; at the hybrid site its WMS tells it too")
+    documents_after_s: int = _fault(600, "documents wait for a file at most this long, and at least a fifth of it")
     stale_file: float = _fault(0.35, "as-of hours old; only of the hybrid site's partner")
     date_only: float = _fault(0.25, "as-of without a time; only of the hybrid site's partner")
     file_twice: float = _fault(0.25, "the same bytes again under another name, later")

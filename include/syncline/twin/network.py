@@ -33,7 +33,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Site:
-    """One warehouse: ``wms`` names its API source, ``partner`` the one that sends EDI 846 about it."""
+    """One warehouse: ``wms`` names its API source, ``partner`` the one that sends EDI about it."""
 
     location: str
     timezone: str
@@ -45,7 +45,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Partner:
-    """A 3PL that uploads 846 files. ``timezone`` is the zone its times are written in (EDI has none)."""
+    """A 3PL that uploads files. ``timezone`` is the zone its times are written in (EDI has none).
+
+    ``documents``: which of 944, 945 and 947 it sends of what happens between its 846.
+    """
 
     source: str
     location: str
@@ -55,6 +58,7 @@ class Partner:
     sku_pattern: str
     every_s: int
     files_stale: bool
+    documents: tuple[str, ...] = ()
 
     def item_ref(self, item: Item) -> str:
         return self.sku_pattern.format(item.number)
@@ -102,8 +106,11 @@ SITES = (
 )
 PARTNERS = (
     # The hybrid site's 3PL is secondary there and careless about its as-of; the EDI-only site's is the only voice.
-    Partner("acme_3pl", "DC1", "America/Chicago", "ACMELOGISTICS", "ACM-CHI", "A-1{:04d}", 1800, files_stale=True),
-    Partner("beta_3pl", "DC3", "America/New_York", "BETAFULFIL", "BETA-NJ2", "BF{:04d}X", 1200, files_stale=False),
+    # One tells again what the site's WMS tells, by a 945; of the other's movements nothing else is ever heard.
+    Partner("acme_3pl", "DC1", "America/Chicago", "ACMELOGISTICS", "ACM-CHI", "A-1{:04d}", 1800, True, ("945",)),
+    Partner(
+        "beta_3pl", "DC3", "America/New_York", "BETAFULFIL", "BETA-NJ2", "BF{:04d}X", 1200, False, ("944", "945", "947")
+    ),
 )
 ITEMS_MAX = 9999  # a code has four digits
 ITEMS = tuple(_item(number, of=80) for number in range(1, 81))

@@ -1,14 +1,14 @@
-"""What a 3PL drops into its inbox, when, and how carelessly."""
+"""What a 3PL states of its stock, when, and how carelessly: an 846 from time to time, and documents between them."""
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 from syncline.twin import file_shape, x12_846
-from syncline.twin.deliveries import Delivery
 from syncline.twin.file_shape import PLAIN_SHAPE, Shape
 from syncline.twin.ledger import Key
+from syncline.twin.partner_documents import PartnerDocuments
+from syncline.twin.partner_inbox import Inbox
 from syncline.twin.x12_846 import Advice
 
 if TYPE_CHECKING:
@@ -17,27 +17,20 @@ if TYPE_CHECKING:
     from syncline.twin.network import Partner
     from syncline.twin.world import World
 
-FOLDERS = ("inbox", "processing", "archive", "refused", "outbox")
 SEND_AFTER_S = (20, 240)
 STALE_BY_S = (1800, 14_400)
-SEND_AGAIN_AFTER_S = (600, 7200)
 
 
 class PartnerFiles:
     """The uploader of one partner: a file every ``every_s``, and a last one when all business is settled."""
 
     def __init__(self, partner: Partner, world: World, root: Path) -> None:
-        self._partner, self._world, self._root = partner, world, root
+        self._partner, self._world = partner, world
         self._rng = world.day.stream(f"files/{partner.source}")
         self._wrong = world.day.stream(f"wrong lines/{partner.source}")
         self._shapes = world.day.stream(f"file shape/{partner.source}")
-        skew_ms = world.faults.partner_skew_s * 1000
-        self._skew_ms = world.day.stream(f"clock/{partner.source}").randint(-skew_ms, skew_ms)
-        self._control = 0
-        for folder in FOLDERS:
-            # Files of an earlier world would be lies in this one.
-            shutil.rmtree(root / folder, ignore_errors=True)
-            (root / folder).mkdir(parents=True)
+        self._inbox = Inbox(partner, world, root)
+        self._documents = PartnerDocuments(partner, world, self._inbox)
 
     def start(self) -> None:
         """Schedule every file of the day. The opening and the final one are cut and sent without a fault."""
@@ -46,6 +39,7 @@ class PartnerFiles:
         for cut_ms in range(day.start_ms + self._partner.every_s * 1000, day.end_ms, self._partner.every_s * 1000):
             schedule.at(cut_ms, self._cut)
         schedule.at(self._world.final_file_ms, lambda now_ms: self._send(self._advice(now_ms, now_ms, has_time=True)))
+        self._documents.start()
 
     def _cut(self, at_ms: int) -> None:
         faults, has_time, as_of_ms = self._world.faults, True, at_ms
@@ -63,11 +57,13 @@ class PartnerFiles:
         for name in names:
             self._world.count.add(name)
         content = self._content(advice, shape, may_be_wrong=True)
-        self._world.schedule.at(send_ms, lambda now_ms: self._deliver(now_ms, advice.file_name, content))
+        self._world.schedule.at(
+            send_ms, lambda now_ms: self._inbox.deliver(self._rng, now_ms, advice.file_name, content)
+        )
 
     def _advice(self, sent_ms: int, as_of_ms: int, *, has_time: bool) -> Advice:
-        self._control += 1
-        advice = Advice(self._partner, self._control, sent_ms, as_of_ms, has_time, self._skew_ms)
+        control = self._inbox.next_control()
+        advice = Advice(self._partner, control, sent_ms, as_of_ms, has_time, self._inbox.skew_ms)
         self._world.advices[advice.reference] = as_of_ms
         return advice
 
@@ -85,48 +81,4 @@ class PartnerFiles:
         return x12_846.write(advice, self._world.day.network.items, quantity, shape)
 
     def _send(self, advice: Advice) -> None:
-        self._put(advice.file_name, self._content(advice))
-
-    def _deliver(self, at_ms: int, name: str, content: bytes) -> None:
-        faults, schedule, count = self._world.faults, self._world.schedule, self._world.count
-        if self._rng.random() < faults.junk_file:
-            self._put(f"junk_{name}", self._rng.randbytes(4096))
-            count.add("junk_file")
-        if self._rng.random() < faults.empty_file:
-            self._put(f"empty_{name}", b"")
-            count.add("empty_file")
-        if self._rng.random() < faults.half_written:
-            half = content[: len(content) * self._rng.randint(20, 90) // 100]
-            # Straight to the final name, the tmp-and-rename left out: who claims it now has half a file.
-            (self._root / "inbox" / name).write_bytes(half)
-            self._note(name, half)
-            count.add("half_written")
-            schedule.at(at_ms + faults.half_written_s * 1000, lambda _: self._complete(name, half, content))
-        else:
-            self._put(name, content)
-        if self._rng.random() < faults.file_twice:
-            count.add("file_twice")
-            # Never the newest word, and at the latest shortly after the last file, so that a day ends.
-            again_ms = at_ms + self._rng.randint(*SEND_AGAIN_AFTER_S) * 1000
-            again_ms = max(at_ms + faults.half_written_s * 1000, min(again_ms, self._world.final_file_ms)) + 60_000
-            schedule.at(again_ms, lambda _: self._put(f"again_{name}", content))
-
-    def _complete(self, name: str, half: bytes, content: bytes) -> None:
-        """Finish the upload in place; when somebody took the half away, upload the whole under another name."""
-        try:
-            with (self._root / "inbox" / name).open("r+b") as stream:
-                stream.seek(len(half))
-                stream.write(content[len(half) :])
-            self._note(name, content)
-        except FileNotFoundError:
-            self._put(f"retry_{name}", content)
-
-    def _put(self, name: str, content: bytes) -> None:
-        inbox = self._root / "inbox"
-        (inbox / f"{name}.tmp").write_bytes(content)
-        (inbox / f"{name}.tmp").rename(inbox / name)
-        self._note(name, content)
-
-    def _note(self, name: str, content: bytes) -> None:
-        """Remember what stands in the inbox from now on under its final name."""
-        self._world.files.append(Delivery(self._world.schedule.now_ms, self._partner.source, name, content))
+        self._inbox.put(advice.file_name, self._content(advice))

@@ -118,13 +118,17 @@ def _unit_factors(network: Network) -> Iterator[Row]:
 
 
 def _ownership_rules(network: Network) -> Iterator[Row]:
+    documents = {partner.source: partner.documents for partner in network.partners}
     for measure in MEASURES:
         for location, site in network.locations.items():
             if site.wms:
                 yield measure, location, "*", site.wms, "primary", "item", "", "", ""
             if site.partner:
                 role = "secondary" if site.wms else "primary"
-                yield measure, location, "*", site.partner, role, "item", "", "", ""
+                # A shipment that the WMS tells too is known by its event key; one that it never tells must count.
+                is_heard = site.wms and measure == "on_hand" and "945" in documents[site.partner]
+                movements = "apply" if is_heard else ""
+                yield measure, location, "*", site.partner, role, "item", movements, "", ""
 
 
 def _channel_rules(network: Network) -> Iterator[Row]:

@@ -10,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncline.edi import read_file
+from syncline.edi.partners import profile_named
+from syncline.edi.profiles import STANDARD
+from syncline.registry import load_registry
 from syncline.sources.wms_api.mapping import facts_of
 from syncline.twin.crosswalk import Crosswalk, StockKey
 from syncline.twin.network import DEMO, Network
@@ -28,8 +31,8 @@ class Statement(NamedTuple):
     """One number about one measure of one key.
 
     ``units`` are base units, signed for a movement. ``own_ms`` is the source's own time: when it posted, or the first
-    instant of the as-of as written. ``told`` numbers what is told: the same transaction line or the same line of the
-    same document has the same number, however often and in whatever event or file it comes.
+    instant of the as-of as written. ``told`` numbers what is told: the same transaction line, by a WMS or by a 3PL's
+    document, or the same line of the same 846 has the same number, however often and wherever it comes.
     """
 
     told: int
@@ -49,12 +52,15 @@ class Reader:
     def __init__(self, network: Network = DEMO) -> None:
         self._crosswalk = Crosswalk(network)
         self._sites = {site.wms: site.location for site in network.sites if site.wms}
+        self._profiles = {each.name: each.file_rules.profile for each in load_registry().sources if each.files}
         self._told: dict[tuple[str, str, str], int] = {}
 
     def read(self, delivery: Delivery) -> list[Statement]:
         source, content = delivery.source, delivery.content
         if isinstance(content, bytes):
-            return self._statements(source, read_file(content, source=source, file=delivery.name).facts, is_file=True)
+            profile = profile_named(self._profiles.get(source, STANDARD.name))
+            found = read_file(content, source=source, file=delivery.name, profile=profile).facts
+            return self._statements(source, found, is_file=True)
         return self._statements(source, facts_of(content, 0, self._sites[source]), is_file=False)
 
     def _statements(self, source: str, facts: Iterable[Fact], *, is_file: bool) -> list[Statement]:
@@ -69,9 +75,9 @@ class Reader:
                 continue
             if fact.recorded != written:  # one message has one time: read it once
                 written, own_ms = fact.recorded, instant_ms(fact.recorded, crosswalk.zones[source])
-            event_key = fact.event_key or ""
-            told = self._told.setdefault((source, event_key, measure), len(self._told))
-            is_balance = fact.kind == "balance"
+            event_key, is_balance = fact.event_key or "", fact.kind == "balance"
+            # An event belongs to its place, whoever tells it; a balance is its source's word.
+            told = self._told.setdefault((source if is_balance else key.location, event_key, measure), len(self._told))
             found.append(Statement(told, source, is_balance, is_file, key, measure, units, own_ms, event_key))
         return found
 

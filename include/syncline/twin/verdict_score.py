@@ -120,7 +120,7 @@ class _Told:
         }
         self._moves: dict[Key, tuple[list[int], list[int]]] = {}
         moves: dict[Key, list[tuple[int, int]]] = defaultdict(list)
-        for key, at_ms, units in _first_tellings(lived):
+        for key, at_ms, units in _first_tellings(lived, world.documents):
             moves[key].append((at_ms, units))
         for key, found in moves.items():
             found.sort(key=itemgetter(0))
@@ -137,16 +137,16 @@ class _Told:
         return self._advices[reference] if "/" in line else self._posted[reference]
 
 
-def _first_tellings(lived: Lived) -> Iterator[tuple[Key, int, int]]:
+def _first_tellings(lived: Lived, documents: Mapping[str, int]) -> Iterator[tuple[Key, int, int]]:
+    """``documents``: transaction -> when it was truly posted; a document writes the minute of a clock."""
     reader, told = Reader(lived.network), set()
     for delivery in lived.told:
-        if isinstance(delivery.content, bytes):
-            continue
         for statement in reader.read(delivery):
             if not statement.is_balance and statement.told not in told:
                 told.add(statement.told)
                 key = Key(statement.key.location, statement.key.item, statement.measure)
-                yield key, statement.own_ms, statement.units
+                transaction = statement.event_key.partition("/")[0]
+                yield key, documents[transaction] if statement.is_file else statement.own_ms, statement.units
 
 
 def _share(part: int, whole: int) -> float | None:

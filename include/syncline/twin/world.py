@@ -32,6 +32,7 @@ class World:
         self.shop = ShopBook()
         self.files: list[Delivery] = []  # in the order in which they appeared
         self.advices: dict[str, int] = {}  # reference of an 846 -> the true as-of of its quantities, epoch ms
+        self.documents: dict[str, int] = {}  # transaction that a document tells -> when it was truly posted, epoch ms
         self.orders = Orders(day, self.schedule, self.books, self.shop)
         self.erp_opening: dict[tuple[str, str], int] = {}
         self.shop_opening: dict[tuple[str, str], int] = {}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class NightlyOverwrite(Baseline):
-    """Events and counts of an API are booked as they come. Of files the newest arrival of each partner is kept; the
+    """Movements and counts of an API are booked as they come. Of an 846 the newest arrival of each partner is kept; the
     nightly job overwrites every number that it states, whatever happened since its as-of.
     """
 
@@ -23,9 +23,10 @@ class NightlyOverwrite(Baseline):
         self._files: dict[tuple[str, StockKey, str], Statement] = {}
 
     def accepts(self, told: Statement) -> bool:
-        if told.is_file:
+        is_stated = told.is_file and told.is_balance
+        if is_stated:
             self._files[told.source, told.key, told.measure] = told
-        return not told.is_file
+        return not is_stated
 
     def wake(self, at_ms: int) -> set[StockKey]:
         for told in self._files.values():
