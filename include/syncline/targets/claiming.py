@@ -11,6 +11,7 @@ from syncline.outbox.transitions import lock_outbox, transition
 from syncline.targets.contract import Document, Line
 from syncline.targets.durations import real
 from syncline.targets.lanes import lane
+from syncline.targets.proof import is_over
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -75,6 +76,7 @@ def claim(
 
     None: nothing is due, or others hold the lanes of all that is.
     """
+    forget_keys(conn, policy, clock)
     values = {"target": policy.target, "now": clock.now(), "limit": CANDIDATES_MAX}
     due = [Due(Line(*row[:6]), *row[6:]) for row in conn.execute(DUE, values).fetchall()]
     free = _Lanes(conn, policy.target, lanes)
@@ -88,6 +90,26 @@ def claim(
         return None
     document = Document(tuple(each.line for each in chosen))
     return _commit(conn, policy, clock, worker, Claimed(document, {e.line.reference: e.tries + 1 for e in chosen}))
+
+
+def forget_keys(conn: psycopg.Connection, policy: TargetPolicy, clock: Clock) -> int:
+    """A try that waits for its next one while the target forgets its key is unknown again, and is judged so."""
+    if not is_over(float("inf"), policy):
+        return 0
+    at = clock.now()
+    rows = conn.execute(
+        "select o.correction_id, min(a.sent_at) from ops.outbox o inner join ops.push_attempts a using (correction_id) "
+        "where o.target = %s and o.state = 'pending' and o.tries > 0 group by o.correction_id "
+        "having bool_or(a.outcome is null or a.outcome not in ('not_executed', 'absent')) order by o.correction_id",
+        (policy.target,),
+    ).fetchall()
+    over = [reference for reference, first_at in rows if is_over(clock.real_s(at - first_at), policy)]
+    with conn.transaction():
+        lock_outbox(conn, policy.target)
+        return sum(
+            transition(conn, reference, "pending", "unknown", at=at, reason="the target forgets its key")
+            for reference in over
+        )
 
 
 class _Lanes:

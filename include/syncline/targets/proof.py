@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from syncline.outbox.states import State
+    from syncline.targets.contract import Outcome
     from syncline.targets.policy import TargetPolicy
 
 Verdict = Literal["applied", "resend", "unproven", "escalate", "wait"]
@@ -38,6 +40,24 @@ class Evidence:
     number: Number = "not_yet"
 
 
+def settled(outcome: Outcome, policy: TargetPolicy, *, earlier_unproven: bool) -> State | None:
+    """Where an answer to the try under way brings its correction; None: it stays ``sent``, to be polled.
+
+    ``earlier_unproven``: a try before this one may still land, or has.
+    """
+    if outcome in ("applied", "replayed"):
+        return "applied"
+    if outcome == "accepted":
+        return None if policy.can.answers_later else "unknown"
+    if outcome == "not_executed":
+        # The queue would send again what may have landed, unless the target recognises it.
+        is_safe = not earlier_unproven or policy.can.key != "none" or policy.can.compare == "version"
+        return "pending" if is_safe else "unknown"
+    if outcome in ("stale", "refused") and not earlier_unproven:
+        return "rejected"
+    return "unknown"
+
+
 def judge(evidence: Evidence, policy: TargetPolicy) -> Verdict:
     """``applied`` and ``resend`` rest on a proof or a protection; ``unproven`` claims nothing.
 
@@ -59,17 +79,19 @@ def judge(evidence: Evidence, policy: TargetPolicy) -> Verdict:
     return _by_absence(evidence, policy)
 
 
+def is_over(first_try_s: float, policy: TargetPolicy) -> bool:
+    """A try that begins now might land when the target has forgotten the key: it must not be made."""
+    if policy.can.key == "none" or policy.key_retention_s is None or policy.can.compare == "version":
+        return False
+    lands_by_s = policy.life_s if policy.life_s is not None else policy.lease_s
+    return first_try_s + policy.lease_s + lands_by_s >= policy.key_retention_s
+
+
 def _is_recognised(evidence: Evidence, policy: TargetPolicy) -> bool:
     """A second execution is impossible: the target remembers the key, or compares a version that has moved on."""
-    if policy.can.compare == "version":
-        return True
     if policy.can.key == "none":
-        return False
-    if policy.key_retention_s is None:
-        return True
-    # A resend must be unable to land after the key is forgotten.
-    lands_by_s = policy.life_s if policy.life_s is not None else policy.lease_s
-    return evidence.first_try_s + policy.lease_s + lands_by_s < policy.key_retention_s
+        return policy.can.compare == "version"
+    return not is_over(evidence.first_try_s, policy)
 
 
 def _by_absence(evidence: Evidence, policy: TargetPolicy) -> Verdict:

@@ -14,6 +14,7 @@ from syncline.targets.changes import settle_exceptions
 from syncline.targets.claiming import Claimed, claim
 from syncline.targets.contract import LineAnswer
 from syncline.targets.durations import back_off_s, real
+from syncline.targets.proof import settled
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -99,43 +100,32 @@ def _settle_line(
     answer: DocumentAnswer, at: datetime, done: Sent,
 ) -> None:  # fmt: skip
     line = tried.line
-    if told.outcome in ("applied", "replayed"):
+    to = settled(told.outcome, policy, earlier_unproven=_has_unproven_try(conn, tried))
+    reason, not_before = told.code or told.outcome, None
+    if to == "applied":
         _applied(conn, policy, line, at)
         done.applied += 1
-    elif told.outcome == "accepted" and answer.job is not None:
-        done.accepted += 1  # it stays the holder's until it is polled, or its lease ends
-    elif told.outcome == "not_executed":
+        return
+    if to is None:
+        done.accepted += 1
+        return
+    if to == "pending":
         wait_s = back_off_s(policy, line.reference, tried.number)
         not_before = at + real(clock, max(wait_s, answer.retry_after_s or 0.0))
-        if is_harmless(conn, policy, tried):
-            done.retried += transition(
-                conn, line.reference, "sent", "pending", at=at, try_no=tried.number, not_before=not_before,
-                reason=f"not executed: {told.code or answer.status_code}",
-            )  # fmt: skip
-        else:
-            done.unknown += transition(
-                conn, line.reference, "sent", "unknown", at=at, try_no=tried.number, reason=told.code or told.outcome
-            )
-    elif told.outcome in ("stale", "refused") and not _has_unproven_try(conn, tried):
+        reason = f"not executed: {told.code or answer.status_code}"
+    elif to == "rejected":
         reason = "stale" if told.outcome == "stale" else f"refused: {told.code or answer.status_code}"
-        done.rejected += transition(conn, line.reference, "sent", "rejected", at=at, try_no=tried.number, reason=reason)
-    else:
-        done.unknown += transition(
-            conn, line.reference, "sent", "unknown", at=at, try_no=tried.number, reason=told.code or told.outcome
-        )
+    moved = transition(
+        conn, line.reference, "sent", to, at=at, try_no=tried.number, not_before=not_before, reason=reason
+    )
+    done.retried += moved and to == "pending"
+    done.rejected += moved and to == "rejected"
+    done.unknown += moved and to == "unknown"
 
 
 def _applied(conn: psycopg.Connection, policy: TargetPolicy, line: Line, at: datetime) -> None:
     if prove(conn, line.reference, at=at):
         settle_exceptions(conn, policy.target, line.item, line.location, line.reference, at)
-
-
-def is_harmless(conn: psycopg.Connection, policy: TargetPolicy, tried: Try) -> bool:
-    """A try that was not executed goes back to the queue: at once where the target would recognise an earlier one.
-
-    Elsewhere an earlier try without proof is judged first: the queue would send again what may have landed.
-    """
-    return policy.can.key != "none" or policy.can.compare == "version" or not _has_unproven_try(conn, tried)
 
 
 def _dissolve(conn: psycopg.Connection, claimed: Claimed) -> None:
@@ -151,7 +141,7 @@ def _dissolve(conn: psycopg.Connection, claimed: Claimed) -> None:
 def _has_unproven_try(conn: psycopg.Connection, tried: Try) -> bool:
     row = conn.execute(
         "select exists (select from ops.push_attempts where correction_id = %s and try_no < %s "
-        "and (outcome is null or outcome = 'unknown'))",
+        "and (outcome is null or outcome not in ('not_executed', 'absent')))",
         (tried.line.reference, tried.number),
     ).fetchone()
     return bool(row and row[0])
