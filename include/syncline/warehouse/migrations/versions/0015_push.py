@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0014"
 SQL = Path(__file__).parents[1] / "sql" / "0015_push.sql"
 
 
