@@ -65,4 +65,4 @@ def push_once(name: str, worker: str) -> dict[str, int]:
     target = load_registry().target(name)
     adapter = open_adapter(target, connection(target.conn_id))
     with closing(adapter), warehouse("publisher") as publisher:
-        return run_push(publisher, adapter, TargetPolicy.of(target), clock_from_env(), worker)
+        return run_push(publisher, adapter, TargetPolicy.of(target, adapter.capabilities), clock_from_env(), worker)

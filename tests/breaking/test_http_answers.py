@@ -49,7 +49,7 @@ def wms(server: RawServer, scheme: str = "http", **limits: int) -> Iterator[WmsC
 
 
 def erp(server: RawServer, **policy: Any) -> ErpClient:
-    return ErpClient(server.url, TOKEN, TargetPolicy("erp", "delta", **({"call_s": 1.0} | policy)))
+    return ErpClient(server.url, TOKEN, TargetPolicy("erp", ErpClient.capabilities, **({"call_s": 1.0} | policy)))
 
 
 def page(content: bytes, *headers: str) -> Callable[[Call], None]:

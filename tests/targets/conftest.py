@@ -207,7 +207,7 @@ class Loop:
     token: str = TOKEN
 
     def client(self) -> ErpClient | ShopClient:
-        return (ErpClient if self.policy.kind == "delta" else ShopClient)(self.url, self.token, self.policy)
+        return (ErpClient if self.policy.can.writes == "delta" else ShopClient)(self.url, self.token, self.policy)
 
     def resolve(self, hold: dict[Key, str] | None = None) -> int:
         """Open a batch and build its candidates from the queue and from keys whose truth moved, as dbt does."""
@@ -238,7 +238,7 @@ class Loop:
                         order by version desc limit 1)
                 """,
                 {"batch": batch[0], "target": self.policy.target, "item": key[0], "location": key[1], "wanted": wanted,
-                 "kind": self.policy.kind, "hold": (hold or {}).get(key)},
+                 "kind": self.policy.can.writes, "hold": (hold or {}).get(key)},
             )  # fmt: skip
         self.owner.execute(
             "insert into ops.gate_results values (%s, 'test', 'test', 'info', true, 0, '{}')", (batch[0],)
@@ -282,8 +282,9 @@ def make_loop(
         publisher = connect_dsn(warehouse_dsn("publisher"), name="publisher")
         connections.append(publisher)
         limits = {"call_s": 2.0, "lease_s": 3.0, "run_s": 60.0} | policy
+        can = (ErpClient if book.style == "delta" else ShopClient).capabilities
         return Loop(
-            warehouse, publisher, warehouse_dsn("publisher"), book, url, TargetPolicy(target, book.style, **limits),
+            warehouse, publisher, warehouse_dsn("publisher"), book, url, TargetPolicy(target, can, **limits),
             clock, truth, clock.sleep if isinstance(clock, ManualClock) else time.sleep, token,
         )  # fmt: skip
 

@@ -36,7 +36,7 @@ def test_a_lease_from_tomorrow_ends_today(make_loop: MakeLoop, target: str) -> N
     loop.release()
     jump(loop, A_DAY)
     with ExitStack() as lanes:  # a worker that dies before its first byte
-        assert sending._claim(loop.publisher, loop.policy, loop.clock, "dead", lanes)
+        assert sending.claim(loop.publisher, loop.policy, loop.clock, "dead", lanes)
     loop.reconnect()
     jump(loop, -A_DAY)
     assert future_rows(loop) == 1

@@ -38,7 +38,7 @@ PUSH = textwrap.dedent("""
             return original(*args, **kwargs)
         setattr(module, name, dies)
     Client = getattr(importlib.import_module(f"syncline.targets.{target}.client"), f"{target.title()}Client")
-    policy = TargetPolicy(target, "delta" if target == "erp" else "set", call_s=2.0,
+    policy = TargetPolicy(target, Client.capabilities, call_s=2.0,
                           lease_s=2.5, run_s=15.0, back_off_s=0.1)
     conn = connect_dsn(os.environ["DSN"], name="publisher")
     print(cycle.run_push(conn, Client(os.environ["URL"], os.environ["TOKEN"], policy), policy, Clock(), "killed"))
@@ -99,7 +99,7 @@ def test_killed_between_send_and_answer(make_loop: MakeLoop, target: str) -> Non
 
 # Where it dies: before the claim, after the claim and before the first byte, after the answer and before it is stored,
 # while the last page is stored.
-MOMENTS = [("sending._claim", 0), ("sending._record", 0), ("sending._settle_line", 1), ("changes._store_readings", 1)]
+MOMENTS = [("sending.claim", 0), ("sending.record", 0), ("sending._settle_line", 1), ("changes._store_readings", 1)]
 
 
 @pytest.mark.parametrize(("die_in", "calls"), MOMENTS)

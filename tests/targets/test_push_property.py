@@ -32,7 +32,7 @@ def test_each_correction_takes_effect_at_most_once_and_the_loop_rests(
     loop = make_loop(
         target, {key: rng.randrange(50) for key in KEYS}, {key: rng.randrange(50) for key in KEYS}, lines_max=3
     )
-    record, claim = sending._record, sending._claim
+    record, claim = sending.record, sending.claim
 
     def maybe_crash(original: Callable[..., Any], after: bool) -> Callable[..., Any]:
         def wrapped(*args: Any) -> Any:
@@ -44,8 +44,8 @@ def test_each_correction_takes_effect_at_most_once_and_the_loop_rests(
 
         return wrapped
 
-    monkeypatch.setattr(sending, "_record", maybe_crash(record, after=False))
-    monkeypatch.setattr(sending, "_claim", maybe_crash(claim, after=True))
+    monkeypatch.setattr(sending, "record", maybe_crash(record, after=False))
+    monkeypatch.setattr(sending, "claim", maybe_crash(claim, after=True))
     for _ in range(ROUNDS):
         loop.book.faults = [rng.choice(FAULTS) for _ in range(rng.randrange(6))]
         if rng.random() < 0.6:
@@ -61,8 +61,8 @@ def test_each_correction_takes_effect_at_most_once_and_the_loop_rests(
         push(loop)
         assert all(count == 1 for count in loop.book.effects.values())
 
-    monkeypatch.setattr(sending, "_record", record)
-    monkeypatch.setattr(sending, "_claim", claim)
+    monkeypatch.setattr(sending, "record", record)
+    monkeypatch.setattr(sending, "claim", claim)
     assert_rests(loop)
 
 

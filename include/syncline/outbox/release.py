@@ -57,8 +57,8 @@ select c.batch_id, c.target, c.item, c.location, c.wanted, c.shown, c.reading_no
        r.reading_no as newest_reading,
        o.correction_id as open_id, o.state as open_state, o.tries as open_tries, o.to_version as open_version,
        o.reading_no as open_reading, o.reason as open_reason,
-       -- nothing in flight: the change list was read to its end after the last tried correction closed
-       coalesce(k.read_at >= (select max(x.closed_at) from ops.outbox x where x.tries > 0
+       -- nothing in flight: the list was read to its end, or the key looked at, after the last tried one closed
+       coalesce(greatest(k.read_at, n.looked_at) >= (select max(x.closed_at) from ops.outbox x where x.tries > 0
           and (x.target, x.item, x.location) = (c.target, c.item, c.location)), true) as is_quiet
 from canonical.candidate_corrections c
 left join lateral (select version, wanted from ops.target_versions t
@@ -68,6 +68,7 @@ left join lateral (select reading_no from ops.target_readings t
 left join ops.outbox o on (o.target, o.item, o.location) = (c.target, c.item, c.location)
    and o.state in ('pending', 'held', 'sent', 'unknown', 'rejected')
 left join ops.target_cursors k on k.target = c.target
+left join ops.target_keys n on (n.target, n.item, n.location) = (c.target, c.item, c.location)
 order by c.target, c.item, c.location
 """
 

@@ -1,4 +1,4 @@
-"""The states of a correction (semantics §9) as data; the migration ``0002_outbox_states`` holds the same pairs.
+"""The states of a correction (semantics §9) as data; ``ops.outbox_moves`` holds the same rows.
 
 A state is *open* while something of the correction may still happen: at most one is open for each (target, key).
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["pending", "held", "sent", "rejected", "unknown", "applied", "dead"]
-Tried = Literal["any", "never"]
+Tried = Literal["any", "never", "once"]  # once or more
 
 OPEN: tuple[State, ...] = ("pending", "held", "sent", "unknown", "rejected")
 FIRST: tuple[State, ...] = ("pending", "held")
@@ -17,7 +17,7 @@ FIRST: tuple[State, ...] = ("pending", "held")
 
 @dataclass(frozen=True)
 class Move:
-    """One allowed change of state. ``who`` may make it; ``never``: only while no try was made."""
+    """One allowed change of state, and who may make it. ``never``: only before the first try, ``once``: only after."""
 
     from_: State
     to: State
@@ -33,6 +33,7 @@ MOVES: tuple[Move, ...] = (
     # Untried: superseded, or denied by a person. Tried: a person, with a reason.
     Move("held", "dead", "compute: superseded; a person"),
     Move("pending", "sent", "worker with the lane's lock"),
+    Move("pending", "unknown", "lane's lock: the target forgets its key", "once"),
     Move("sent", "pending", "holder of the try: not executed"),
     Move("sent", "rejected", "holder of the try: proven without effect"),
     Move("sent", "unknown", "holder of the try; after the lease the lane's lock"),

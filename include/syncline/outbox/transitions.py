@@ -65,7 +65,7 @@ def transition(
     values: dict[str, Any] = {
         "id": correction_id, "from": from_, "to": to, "at": at, "reason": reason, "try_no": try_no,
         "not_before": not_before, "lease_until": lease_until, "lease_holder": lease_holder, "closed": to not in OPEN,
-        "untried": rule.tried == "never", "begins": to == "sent", "proof": to == "applied",
+        "tried": rule.tried, "begins": to == "sent", "proof": to == "applied",
     }  # fmt: skip
     moved = conn.execute(
         """
@@ -74,7 +74,7 @@ def transition(
                lease_until = %(lease_until)s, lease_holder = %(lease_holder)s,
                tries = tries + case when %(begins)s then 1 else 0 end
         where correction_id = %(id)s and state = %(from)s
-          and (not %(untried)s or tries = 0)
+          and (%(tried)s = 'any' or (%(tried)s = 'never') = (tries = 0))
           and (%(proof)s or state <> 'sent' or tries = %(try_no)s::int
                or (%(try_no)s::int is null and lease_until <= %(at)s))
         """,

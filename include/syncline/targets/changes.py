@@ -12,13 +12,15 @@ import tenacity
 from syncline.errors import PartnerUnavailable
 from syncline.outbox.exceptions import open_exception, resolve_exception
 from syncline.outbox.transitions import lock_outbox, prove
+from syncline.targets.durations import real
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import psycopg
 
-    from syncline.targets.contract import Change, ListsChanges, Page
+    from syncline.clock import Clock
+    from syncline.targets.contract import ListsChanges, Page
     from syncline.targets.policy import TargetPolicy
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,7 +44,7 @@ def read_changes(
     conn: psycopg.Connection,
     client: ListsChanges,
     policy: TargetPolicy,
-    now: Callable[[], datetime],
+    clock: Clock,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ChangesRead:
     """Read from the stored position to the end of the list, a page a transaction, then queue keys that are not right.
@@ -54,10 +56,10 @@ def read_changes(
     done = ChangesRead()
     for _ in range(policy.pages_max):
         after = _position(conn, policy.target)
-        # The instant before the request: whatever the target did by then is in the answer.
-        asked_at = now()
+        # The instant before the request: whatever the target did by then, and shows by now, is in the answer.
+        asked_at = clock.now() - real(clock, policy.lag_s)
         page = _fetch(client, policy, after, sleep)
-        if _store(conn, policy, after, page, asked_at, now, done) and not page.has_more:
+        if _store(conn, policy, after, page, asked_at, clock.now, done) and not page.has_more:
             done.complete = True
             break
     return done
@@ -136,14 +138,16 @@ def _settle(
     for change in page.changes:
         if change.reference is None or change.reference not in known:
             continue
-        effect = change.delta if policy.kind == "delta" else change.quantity_after
+        effect = change.delta if policy.can.writes == "delta" else change.quantity_after
         if known[change.reference] == (change.item, change.location, effect):
             ours[change.position] = change.reference
             if prove(conn, change.reference, at=at):
                 done.applied += 1
                 settle_exceptions(conn, policy.target, change.item, change.location, change.reference, at)
         else:
-            _report_mismatch(conn, policy.target, change, at)
+            told = f"change {change.position} of {change.item} at {change.location}"
+            told += f" (delta {change.delta}, after {change.quantity_after})"
+            report_mismatch(conn, policy.target, change.reference, told, at)
     return ours
 
 
@@ -155,11 +159,11 @@ def settle_exceptions(
     resolve_exception(conn, "push.recompute", f"{target} {item} {location}", at=at)
 
 
-def _report_mismatch(conn: psycopg.Connection, target: str, change: Change, at: datetime) -> None:
+def report_mismatch(conn: psycopg.Connection, target: str, reference: str, told: str, at: datetime) -> None:
+    """The target shows our reference with another key or quantity. ``told``: what it shows, for people."""
     open_exception(
-        conn, "push.reference_mismatch", f"{target} {change.reference}",
-        detail=f"{target} tells change {change.position} of {change.item} at {change.location} with our reference, "
-        f"but another key or quantity (delta {change.delta}, after {change.quantity_after}). It settles nothing.",
+        conn, "push.reference_mismatch", f"{target} {reference}",
+        detail=f"{target} shows {told} with our reference, which is another key or quantity. It settles nothing.",
         next_step="Compare the target's entry with ops.outbox of that id; ask the partner who wrote it.", at=at,
     )  # fmt: skip
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from syncline.outbox.transitions import lock_outbox
 from syncline.targets.changes import NEVER
+from syncline.targets.durations import real
 from syncline.targets.http import RETRY_AFTER_MAX_S
-from syncline.targets.sending import real
 
 if TYPE_CHECKING:
     import psycopg

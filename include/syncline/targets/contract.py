@@ -200,7 +200,10 @@ class FindsReferences(Adapter, Protocol):
     """``capabilities.finds``."""
 
     def find(self, lines: Sequence[Line]) -> Mapping[str, Sequence[Found]]:
-        """Effects by reference, of those lines that have one; two of one reference are a double effect."""
+        """Effects by reference, of those lines that have one; two of one reference are a double effect.
+
+        ``lines`` are those of one document as it was sent: its key can be worked out again.
+        """
 
 
 class AnswersLater(Adapter, Protocol):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from syncline.errors import PartnerUnavailable
-from syncline.targets.changes import ChangesRead, read_changes
+from syncline.targets.changes import read_changes
 from syncline.targets.clock_back import return_to
+from syncline.targets.later import poll_accepted
+from syncline.targets.numbers import read_numbers
 from syncline.targets.recovery import close_rejected, expire_leases, resolve_unknown
 from syncline.targets.sending import Sent, send_next
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from syncline.clock import Clock
-    from syncline.targets.contract import ListsChanges
+    from syncline.targets.contract import Adapter, ListsChanges, ShowsNumbers
     from syncline.targets.policy import TargetPolicy
 
 SHORTEST_WAIT_S = 0.2
@@ -48,15 +50,10 @@ class Summary:
         self.unknown += sent.unknown
         self.retried += sent.retried
 
-    def add_read(self, read: ChangesRead) -> None:
-        self.applied += read.applied
-        self.read += read.changes
-        self.requeued += read.requeued
-
 
 def run_push(
     conn: psycopg.Connection,
-    client: ListsChanges,
+    adapter: Adapter,
     policy: TargetPolicy,
     clock: Clock,
     worker: str,
@@ -78,19 +75,20 @@ def run_push(
     trouble = 0
     started_s = time.monotonic()
     return_to(conn, policy, clock)
-    _read(conn, client, policy, clock, summary, sleep)
+    _read(conn, adapter, policy, clock, summary, sleep)
     while True:
+        summary.add_sent(poll_accepted(conn, adapter, policy, clock))
         expire_leases(conn, policy, clock)
         if _has(conn, policy, "unknown", "rejected"):
             # The list may prove what the answers did not; only what it does not show is sent again.
-            _read(conn, client, policy, clock, summary, sleep)
-        while (sent := send_next(conn, client, policy, clock, worker)) is not None:
+            _read(conn, adapter, policy, clock, summary, sleep)
+        while (sent := send_next(conn, adapter, policy, clock, worker)) is not None:
             summary.add_sent(sent)
             trouble = trouble + 1 if sent.silent else 0
             if sent.slow_down or trouble >= policy.trouble_max:
                 break
         if trouble >= policy.trouble_max:
-            _give_up(conn, client, policy, clock, summary, sleep)
+            _give_up(conn, adapter, policy, clock, summary, sleep)
             break
         wait_s = _next_due_s(conn, policy, clock)
         left_s = policy.run_s - max(waited_s, time.monotonic() - started_s)
@@ -98,38 +96,57 @@ def run_push(
             break
         sleep(max(wait_s, SHORTEST_WAIT_S))
         waited_s += max(wait_s, SHORTEST_WAIT_S)
-    _read(conn, client, policy, clock, summary, sleep)
+    _read(conn, adapter, policy, clock, summary, sleep)
     return asdict(summary)
 
 
 def _read(
     conn: psycopg.Connection,
-    client: ListsChanges,
+    adapter: Adapter,
     policy: TargetPolicy,
     clock: Clock,
     summary: Summary,
     sleep: Callable[[float], None],
 ) -> None:
-    """Close rejections, read the list to its end (which judges what closed), then judge what is unknown."""
+    """Close rejections, read what the target shows (which judges what closed), then judge what is unknown."""
     close_rejected(conn, policy, clock.now())
-    read = read_changes(conn, client, policy, clock.now, sleep)
-    summary.add_read(read)
-    if read.complete:
-        _, given_up = resolve_unknown(conn, policy, clock)
+    if _look(conn, adapter, policy, clock, summary, sleep):
+        _, given_up = resolve_unknown(conn, adapter, policy, clock)
         if given_up:
-            summary.add_read(read_changes(conn, client, policy, clock.now, sleep))
+            _look(conn, adapter, policy, clock, summary, sleep)
+
+
+def _look(
+    conn: psycopg.Connection,
+    adapter: Adapter,
+    policy: TargetPolicy,
+    clock: Clock,
+    summary: Summary,
+    sleep: Callable[[float], None],
+) -> bool:
+    """Read the list, or the keys that are asked for; True when it was read to its end."""
+    if policy.can.lists_changes:
+        changes = read_changes(conn, cast("ListsChanges", adapter), policy, clock, sleep)
+        summary.applied += changes.applied
+        summary.read += changes.changes
+        summary.requeued += changes.requeued
+        return changes.complete
+    numbers = read_numbers(conn, cast("ShowsNumbers", adapter), policy, clock)
+    summary.read += numbers.readings
+    summary.requeued += numbers.requeued
+    return True
 
 
 def _give_up(
     conn: psycopg.Connection,
-    client: ListsChanges,
+    adapter: Adapter,
     policy: TargetPolicy,
     clock: Clock,
     summary: Summary,
     sleep: Callable[[float], None],
 ) -> None:
     """Several documents in a row without an answer: is the target down, or only its posting?"""
-    _read(conn, client, policy, clock, summary, sleep)
+    _read(conn, adapter, policy, clock, summary, sleep)
     raise PartnerUnavailable(
         f"Target {policy.target} left {policy.trouble_max} documents in a row without an answer, though it shows "
         "its change list.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from syncline.partner_http import bearer
 from syncline.targets.contract import Capabilities, Change, Check, Document, DocumentAnswer, Outcome, Page
 from syncline.targets.http import NOT_ANSWERED, TargetHttp
-from syncline.targets.policy import ERP, TargetPolicy
+from syncline.targets.policy import TargetPolicy
 from syncline.targets.reading import (
     OPTIONAL_TEXT,
     POSITION,
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.registry import Target
 
+CAPABILITIES = Capabilities("delta", key="line", lists_changes=True, is_atomic=True, lines_max=50)
+ERP = TargetPolicy("erp", CAPABILITIES)
 LIMIT_MAX = 1000
 RESULTS: dict[str, Outcome] = {"posted": "applied", "replayed": "replayed"}
 _page = page_validator(
@@ -39,7 +41,7 @@ _page = page_validator(
 class ErpClient:
     """``base_url`` is scheme, host and port. The API version is part of the paths here."""
 
-    capabilities = Capabilities("delta", key="line", lists_changes=True, is_atomic=True, lines_max=50)
+    capabilities = CAPABILITIES
 
     def __init__(self, base_url: str, token: str, policy: TargetPolicy = ERP) -> None:
         self._http = TargetHttp(policy.target, base_url, bearer(token))
@@ -85,4 +87,4 @@ def _change(row: dict[str, Any]) -> Change:
 
 def open_adapter(target: Target, connection: Connection) -> ErpClient:
     """See ``syncline.targets.adapters``."""
-    return ErpClient(connection.base_url(), connection.password, TargetPolicy.of(target))
+    return ErpClient(connection.base_url(), connection.password, TargetPolicy.of(target, CAPABILITIES))

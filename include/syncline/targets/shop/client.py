@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from syncline.partner_http import bearer
 from syncline.targets.contract import Capabilities, Change, Check, Document, DocumentAnswer, Outcome, Page
 from syncline.targets.http import NOT_ANSWERED, TargetHttp
-from syncline.targets.policy import SHOP, TargetPolicy
+from syncline.targets.policy import TargetPolicy
 from syncline.targets.reading import (
     OPTIONAL_TEXT,
     POSITION,
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.registry import Target
 
+CAPABILITIES = Capabilities("set", key="line", compare="version", lists_changes=True, lines_max=50)
+SHOP = TargetPolicy("shop", CAPABILITIES)
 LIMIT_MAX = 1000
 VERSION = {"anyOf": [POSITION, {"type": "string", "pattern": "^[0-9]{1,18}$"}]}  # as text by contract
 RESULTS: dict[str, Outcome] = {"set": "applied", "replayed": "replayed", "stale": "stale", "refused": "refused"}
@@ -42,7 +44,7 @@ _page = page_validator(
 class ShopClient:
     """``base_url`` is scheme, host and port. The API version is part of the paths here."""
 
-    capabilities = Capabilities("set", key="line", compare="version", lists_changes=True, lines_max=50)
+    capabilities = CAPABILITIES
 
     def __init__(self, base_url: str, token: str, policy: TargetPolicy = SHOP) -> None:
         self._http = TargetHttp(policy.target, base_url, bearer(token))
@@ -91,4 +93,4 @@ def _change(row: dict[str, Any]) -> Change:
 
 def open_adapter(target: Target, connection: Connection) -> ShopClient:
     """See ``syncline.targets.adapters``."""
-    return ShopClient(connection.base_url(), connection.password, TargetPolicy.of(target))
+    return ShopClient(connection.base_url(), connection.password, TargetPolicy.of(target, CAPABILITIES))
