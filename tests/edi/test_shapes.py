@@ -131,6 +131,7 @@ PROFILES = (
     Profile("other", item_qualifiers=("VN", "SK"), default_uom="EA", units={"CA": "CS"}, adjustment_sign="by_code"),
     Profile("zoned", timezone="America/Chicago", spread_beside_total="spread", spread_measure="on_hand"),
     Profile("strict", strictness="strict"),
+    Profile("whole", snapshots={"x12_846": ("DC3", "L1"), "edifact_invrpt_d96a": ("DC3", "L2")}),
 )
 
 
