@@ -101,7 +101,7 @@ def file_to_load(conn: psycopg.Connection, seed: int, items: int) -> dict[str, f
     conn.execute("select raw.ensure_partitions((%s at time zone 'UTC')::date)", [at])
     facts, seconds = _poll(conn, pages, at)
     name = _new_source(conn)
-    source = Source(name=name, kind="sftp_846", conn_id="none", files=FileRules(size_max_bytes=len(content)))
+    source = Source(name=name, kind="sftp_edi", conn_id="none", files=FileRules(size_max_bytes=len(content)))
     claim = Claim(_claimed(conn, name, len(content), at), "large.edi", "1__large.edi", "claimed", len(content), 0)
     begun = time.perf_counter()
     landed = take(conn, source, claim, content, len(content), at).landed
