@@ -17,13 +17,12 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from bench import edi, figures, machine
 from bench.figures import Figure
 from bench.idle import idle_figures
 from bench.installation import import_figure, installation_figures
-from bench.landing import bytes_to_load, rows_to_load
+from bench.landing import bytes_to_load, file_to_load, rows_to_load
 from bench.rebuild import Timed
 from bench.resolving import filled, micro_batches, micro_figure, node_figure, rebuild_figures, say
 from bench.sizes import SIZES, Size
@@ -31,7 +30,7 @@ from bench.warehouse import Bench, throw_away
 from syncline.home import project_root
 
 BENCHES = ("edi", "landing", "rebuild", "micro", "deep", "idle", "installation")
-ROWS_TO_LOAD, BYTES_TO_LOAD = 0.4, 4.0
+ROWS_TO_LOAD, BYTES_TO_LOAD, FILE_TO_LOAD = 0.4, 4.0, 0.5
 EDI: dict[str, tuple[str, str, tuple[str, float] | None]] = {
     "split": ("846, `bytes.split` at the terminator: the limit", "MB/s", None),
     "tokenized": ("846 tokenized", "MB/s", (">=", 25.0)),
@@ -63,6 +62,7 @@ def main() -> None:
     with throw_away(given.keep) as bench:
         with bench.connect("postgres") as conn:
             shape = machine.shape(conn.info.server_version)
+        found += [_file_landing(bench, size, given.seed)] if "edi" in wanted else []
         found += _measure(bench, size, given.seed, wanted)
     if "installation" in wanted and size.installation_minutes:
         say("installation")
@@ -122,6 +122,15 @@ def _edi(size: Size) -> Iterator[Figure]:
             yield Figure.of("edi", what, [found[name]], unit, target=target, detail=found)
 
 
+def _file_landing(bench: Bench, size: Size, seed: int) -> Figure:
+    with bench.database("landing"), bench.connect("landing", "loader") as conn:
+        rounds = []
+        for number in range(size.landing_rounds):
+            say(f"{file_to_load.__name__}, round {number + 1} of {size.landing_rounds}")
+            rounds.append(file_to_load(conn, seed + number, size.edi_items))
+    return _ratio("edi", "846 to closed load: its facts a second by those of an API", rounds, (">=", FILE_TO_LOAD))
+
+
 def _landing(bench: Bench, size: Size, seed: int) -> Iterator[Figure]:
     targets = {
         "mapped rows to closed load: bare COPY's time by the load's": (rows_to_load, (">=", ROWS_TO_LOAD)),
@@ -129,13 +138,17 @@ def _landing(bench: Bench, size: Size, seed: int) -> Iterator[Figure]:
     }
     with bench.database("landing"), bench.connect("landing", "loader") as conn:
         for what, (measure, target) in targets.items():
-            rounds: list[dict[str, Any]] = []
+            rounds: list[dict[str, float]] = []
             for number in range(size.landing_rounds):
                 say(f"{measure.__name__}, round {number + 1} of {size.landing_rounds}")
                 rounds.append(measure(conn, seed + number))
-            detail = {name: median(each[name] for each in rounds) for name in rounds[0] if name != "ratio"}
-            ratios = [each["ratio"] for each in rounds]
-            yield Figure.of("landing", what, ratios, "×", target=target, detail=detail)
+            yield _ratio("landing", what, rounds, target)
+
+
+def _ratio(bench: str, what: str, rounds: list[dict[str, float]], target: tuple[str, float]) -> Figure:
+    """One figure of the ``ratio`` of each round; the medians of what else is in them explain it."""
+    detail = {name: median(each[name] for each in rounds) for name in rounds[0] if name != "ratio"}
+    return Figure.of(bench, what, [each["ratio"] for each in rounds], "×", target=target, detail=detail)
 
 
 def _render() -> None:

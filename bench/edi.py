@@ -23,7 +23,8 @@ from tempfile import TemporaryDirectory
 
 from bench import machine
 from syncline.edi import SetReading, read_sets
-from syncline.edi.tokenizer import Run, runs
+from syncline.edi.blocks import Block
+from syncline.edi.tokenizer import blocks
 from syncline.twin.edi.large import write_846, write_invrpt
 
 ITEMS = 200_000
@@ -60,8 +61,8 @@ def speeds(folder: Path, items: int) -> dict[str, float]:
 def _tokenize(path: Path) -> int:
     segments = 0
     with path.open("rb") as stream:
-        for item in runs(stream):
-            segments += len(item) if isinstance(item, Run) else 1
+        for item in blocks(stream):
+            segments += sum(map(len, item)) if isinstance(item, Block) else 1
     return segments
 
 

@@ -2,7 +2,8 @@
 
 ``rows_to_load``: facts in memory -> closed load, against bare COPY of the same rows into the same table.
 ``bytes_to_load``: answers of a WMS API -> closed load, against ``json.loads`` of the same bytes.
-Both take an open connection of the loader to a migrated warehouse and a seed, and give seconds, CPU seconds of the
+``file_to_load``: a whole 846 -> closed load, in facts a second, against those of an API's answers around it.
+All take an open connection of the loader to a migrated warehouse and a seed, and give seconds, CPU seconds of the
 client and ratios: medians of ``REPETITIONS`` repetitions whose candidates alternate, so that a slow minute of the
 machine meets all of them. Each repetition speaks for a source of its own: nothing it lands was told before.
 
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from io import BytesIO
 from itertools import count
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -25,10 +27,13 @@ from bench.warehouse import throw_away
 from syncline.landing import Document, Fact, Load, land
 from syncline.landing.copy_text import lines, rows
 from syncline.landing.land import COPY_FACTS
-from syncline.registry import Source
+from syncline.registry import FileRules, Source
+from syncline.sources.sftp_edi.intake import take
+from syncline.sources.sftp_edi.register import Claim
 from syncline.sources.wms_api import Page, pull
 from syncline.sources.wms_api.mapping import Key, facts_of
 from syncline.sources.wms_api.records import read_records
+from syncline.twin.edi.large import write_846
 from syncline.twin.faults import Faults
 from syncline.twin.schedule import Day
 from syncline.twin.world import World
@@ -83,6 +88,47 @@ def bytes_to_load(conn: psycopg.Connection, seed: int) -> dict[str, float]:
         seconds["load_cpu"].append(cpu)
     found = {f"{name}_s": median(values) for name, values in seconds.items()}
     return {"bytes": sum(map(len, pages)), **found, "ratio": found["load_s"] / found["json_s"]}
+
+
+def file_to_load(conn: psycopg.Connection, seed: int, items: int) -> dict[str, float]:
+    """An 846 of ``items`` LIN loops to a closed load; ``ratio`` is its facts a second by those of an API.
+
+    The file is landed once, between two of the API's polls.
+    """
+    stream = BytesIO()
+    write_846(stream, items)
+    content, pages, at = stream.getvalue(), _pages(seed), _end(seed)
+    conn.execute("select raw.ensure_partitions((%s at time zone 'UTC')::date)", [at])
+    facts, seconds = _poll(conn, pages, at)
+    name = _new_source(conn)
+    source = Source(name=name, kind="sftp_edi", conn_id="none", files=FileRules(size_max_bytes=len(content)))
+    claim = Claim(_claimed(conn, name, len(content), at), "large.edi", "1__large.edi", "claimed", len(content), 0)
+    begun = time.perf_counter()
+    landed = take(conn, source, claim, content, len(content), at).landed
+    file_s = time.perf_counter() - begun
+    more, more_s = _poll(conn, pages, at)
+    found = {"facts_per_s": landed.facts / file_s, "api_facts_per_s": (facts + more) / (seconds + more_s)}
+    ratio = found["facts_per_s"] / found["api_facts_per_s"]
+    return {"bytes": len(content), "facts": landed.facts, "load_s": file_s, **found, "ratio": ratio}
+
+
+def _poll(conn: psycopg.Connection, pages: list[bytes], at: Any) -> tuple[int, float]:
+    """Facts of one poll of a source that was read to its end before, and its seconds."""
+    source = Source(name=_new_source(conn), kind="wms_api", conn_id="none", site=SITE, pages_max=PAGES + 1)
+    pull(conn, _Answers([NO_EVENTS]), source, at)
+    wall, _ = _timed(partial(pull, conn, _Answers(pages), source, at))
+    facts = conn.execute("select sum(facts) from raw.loads where source = %s", [source.name]).fetchone()
+    return int(facts[0]) if facts else 0, wall
+
+
+def _claimed(conn: psycopg.Connection, source: str, size: int, at: Any) -> int:
+    statement = """
+        insert into ops.files (source, name, size_bytes, state, seen_at, changed_at)
+        values (%s, 'large.edi', %s, 'claimed', %s, %s) returning file_id
+    """
+    row = conn.execute(statement, [source, size, at, at]).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 class _Answers:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from syncline.edi.blocks import Segment
 from syncline.edi.envelope import transaction_sets
 from syncline.edi.findings import Finding
 from syncline.edi.reading import read_file
-from syncline.edi.tokenizer import Segment
 from syncline.edi.units import Collected, Interchange, TransactionSet
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "edi"

@@ -28,8 +28,9 @@ from pydifact.parser import Parser
 from tests.edi.interchanges import codes, edifact, read, x12
 from tests.edi.test_round_trips import MARKS, pieces_of
 
+from syncline.edi.blocks import Segment
 from syncline.edi.delimiters import Delimiters
-from syncline.edi.tokenizer import Segment, segments
+from syncline.edi.tokenizer import segments
 from syncline.twin.edi.generate import generate
 from syncline.twin.edi.model import EDIFACT_KINDS, X12_KINDS
 

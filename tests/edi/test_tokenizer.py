@@ -8,9 +8,10 @@ import random
 import pytest
 
 from syncline.edi import tokenizer
+from syncline.edi.blocks import Segment
 from syncline.edi.delimiters import Delimiters, of_isa, of_una
 from syncline.edi.findings import Finding
-from syncline.edi.tokenizer import Segment, segments
+from syncline.edi.tokenizer import segments
 
 ISA = "ISA*00*          *00*          *ZZ*ACME           *ZZ*SYNCLINE       *261102*1430*{version}*000000007*0*P*>{end}"
 UNB = "UNB+UNOC:3+ACME+SYNCLINE+261102:1430+7"

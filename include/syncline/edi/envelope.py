@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
+from syncline.edi.blocks import Block, Run, Segment
 from syncline.edi.delimiters import Delimiters
 from syncline.edi.findings import Finding, Scope, printable, shown
 from syncline.edi.frames import FRAMES, Frame
-from syncline.edi.tokenizer import Run, Segment, runs
+from syncline.edi.tokenizer import blocks
 from syncline.edi.units import GROUPS_MAX, Body, Collected, Group, Interchange, Take, TransactionSet, Units
 
 CONTROL_CHARS_MAX = 20
 PARTY_CHARS_MAX = 40
 SETS_MAX = 100_000
 INTERCHANGES_MAX = 10_000
+# Where loops are read as they stand, only what is between them is split: so much of the text at a time.
+SPLIT_CHARS = 4_096
 SERVICE_MAX = 1_000
 OUTSIDE = frozenset({"outside_interchange", "isa_unreadable"})
 RELEASE_UNSUPPORTED = "ISX defines a release character, which is not read: values would be cut at the wrong place"
@@ -40,9 +43,9 @@ def transaction_sets(data: bytes | BinaryIO, open_body: OpenBody = Collected) ->
         open_body: gives the reader of a set that begins.
     """
     envelope = Envelope(open_body)
-    for item in runs(data):
-        if isinstance(item, Run):
-            envelope.take_run(item)
+    for item in blocks(data):
+        if isinstance(item, Block):
+            envelope.take_block(item)
         elif isinstance(item, Segment):
             envelope.take_all((item,))
         elif isinstance(item, Finding):
@@ -91,20 +94,24 @@ class Envelope:
                 self._other(segment)
         self._last = segment
 
-    def take_run(self, run: Run) -> None:
-        """Many segments in their order: loops of the open set are read whole, where its reader can."""
-        at, end, elements = 0, len(run), run.elements
-        while at < end:
-            name = elements[at][0]
-            if name == self._opener and self._units is not None:
-                after = self._units.take(run, at)
+    def take_block(self, block: Block) -> None:
+        """Many segments in their order: loops of the open set are read as they stand, where its reader can."""
+        while (run := block.run(SPLIT_CHARS if self._opener else None)) is not None:
+            self._take_run(block, run)
+            if self._opener and len(block.text) - block.at < SPLIT_CHARS:
+                return  # a loop that is not at hand whole comes again, with its end
+
+    def _take_run(self, block: Block, run: Run) -> None:
+        for at, elements in enumerate(run.elements):
+            name = elements[0]
+            if name and name == self._opener and self._units is not None:
+                last = self._units.take(block, run, at)
                 self._opener = self._units.opener
-                if after > at:
-                    at = after
-                    continue
+                if last is not None:
+                    self._last = last
+                    return
             (self._handlers.get(name) or self._other)(run.segment(at))
-            at += 1
-        self._last = run.segment(end - 1)
+        self._last = run.segment(len(run) - 1)
 
     def remark(self, finding: Finding) -> None:
         """What the tokenizer found; text that could not be read may have been a line of the open set."""

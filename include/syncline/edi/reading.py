@@ -9,6 +9,7 @@ from hashlib import sha256
 from itertools import chain
 from typing import BinaryIO, Literal
 
+from syncline.edi.blocks import Segment
 from syncline.edi.compressed import compressed_as
 from syncline.edi.documents.compile import Plan
 from syncline.edi.documents.elements import AMBIGUOUS
@@ -18,7 +19,6 @@ from syncline.edi.envelope import transaction_sets
 from syncline.edi.findings import Finding, printable, shown
 from syncline.edi.profiles import STANDARD, Profile, signature
 from syncline.edi.spool import Spool
-from syncline.edi.tokenizer import Segment
 from syncline.edi.units import Body, Collected, Interchange, Take, TransactionSet, Units
 from syncline.landing import Fact, fault
 

@@ -11,14 +11,13 @@ import codecs
 import io
 import re
 from collections.abc import Generator, Iterator
-from functools import partial
-from itertools import accumulate, count, repeat
-from typing import BinaryIO, NamedTuple
+from itertools import chain
+from typing import BinaryIO
 
-from syncline.edi.delimiters import AGAIN, BREAKS, GLUED, ISA, MASK, START, Delimiters, of_isa, of_una
+from syncline.edi.blocks import SEGMENT_CHARS_MAX, Block, Segment
+from syncline.edi.delimiters import AGAIN, BREAKS, GLUED, ISA, START, Delimiters, of_isa, of_una
 from syncline.edi.findings import Finding, shown
 
-SEGMENT_CHARS_MAX = 20_000
 READ_BYTES = 65_536
 # So many segments are split off at a time: the rest of the buffer is copied.
 SPLIT_AT_ONCE = 1_024
@@ -29,61 +28,10 @@ BLANK = " \t\r\n\ufeff"  # files put behind each other have their byte order mar
 BOM = b"\xef\xbb\xbf"
 # Text without any of these goes on to its end in the same interchange.
 STOPS = ("ISA", "UNA", "UNB", "IEA", "UNZ")
+PARTS_OF_STOPS = ("ISA", "UN", "IEA")  # one of them is in each; fewer are sooner looked for
 MESSAGE = re.compile("UN[GH]")
 ENDS = {"x12": "IEA", "edifact": "UNZ"}
 _SET = re.compile(r"(?:^|[^A-Za-z0-9])(?:ST|UNH)[^A-Za-z0-9]")
-
-
-class Segment(NamedTuple):
-    """``elements[0]`` is the segment id; ``number`` counts from 1 in the file; ``offset`` is the first byte's."""
-
-    elements: list[str]
-    number: int
-    offset: int
-
-    @property
-    def id(self) -> str:
-        return self.elements[0].strip()
-
-    def get(self, element: int) -> str:
-        """Element ``element`` (1 is the first after the id) without outer blanks; empty when absent."""
-        return self.elements[element].strip() if element < len(self.elements) else ""
-
-
-_segment = partial(tuple.__new__, Segment)
-
-
-class Run:
-    """Plain segments behind each other: their elements, and their places on demand. ``number`` is of the first."""
-
-    __slots__ = ("_before", "_contents", "_offset", "_pieces", "elements", "number")
-
-    def __init__(self, pieces: list[str], contents: list[str], element: str, number: int, offset: int) -> None:
-        self._pieces, self._contents, self._offset = pieces, contents, offset
-        self._before = list(accumulate(map(len, pieces), initial=0))
-        self.elements = list(map(str.split, contents, repeat(element)))
-        self.number = number
-
-    def __len__(self) -> int:
-        return len(self.elements)
-
-    def __iter__(self) -> Iterator[Segment]:
-        offsets = map(self.offset, range(len(self.elements)))
-        return map(_segment, zip(self.elements, count(self.number), offsets, strict=False))
-
-    def offset(self, at: int) -> int:
-        """First byte of a segment: behind the others, their terminators, and the blanks before it."""
-        return self._offset + self._before[at] + at + len(self._pieces[at]) - len(self._contents[at])
-
-    def unmask(self, delimiters: Delimiters) -> None:
-        """Give the elements their released separators back."""
-        for at, content in enumerate(self._contents):
-            if MASK in content:
-                self.elements[at] = [delimiters.unmasked(text) for text in self.elements[at]]
-
-    def segment(self, at: int) -> Segment:
-        """One of them."""
-        return Segment(self.elements[at], self.number + at, self.offset(at))
 
 
 def segments(data: bytes | BinaryIO) -> Iterator[Segment | Delimiters | Finding]:
@@ -92,15 +40,15 @@ def segments(data: bytes | BinaryIO) -> Iterator[Segment | Delimiters | Finding]
     Args:
         data: the file; a stream must be seekable: it is read twice, first to know its encoding.
     """
-    for item in runs(data):
-        if isinstance(item, Run):
-            yield from item
+    for item in blocks(data):
+        if isinstance(item, Block):
+            yield from chain.from_iterable(item)
         else:
             yield item
 
 
-def runs(data: bytes | BinaryIO) -> Iterator[Run | Segment | Delimiters | Finding]:
-    """What ``segments`` gives, with the plain ones in runs: so they reach their reader at the speed of C."""
+def blocks(data: bytes | BinaryIO) -> Iterator[Block | Segment | Delimiters | Finding]:
+    """What ``segments`` gives, with the plain ones in blocks: so they reach their reader at the speed of C."""
     return iter(_Tokenizer(io.BytesIO(data) if isinstance(data, bytes) else data))
 
 
@@ -116,7 +64,7 @@ class _Tokenizer:
         self._number = 0
         self._remarks: dict[str, Finding | None] = {}  # of the interchange at hand; None: told
 
-    def __iter__(self) -> Iterator[Run | Segment | Delimiters | Finding]:
+    def __iter__(self) -> Iterator[Block | Segment | Delimiters | Finding]:
         while self._skip_blank():
             found = self._delimiters()
             if found is None:
@@ -136,51 +84,43 @@ class _Tokenizer:
             return None if found is None else (found, 0)
         return of_una(self._text) if START.match(self._text) else None
 
-    def _interchange(self, delimiters: Delimiters) -> Iterator[Run | Segment | Finding]:
+    def _interchange(self, delimiters: Delimiters) -> Iterator[Block | Segment | Finding]:
         """Segments up to the interchange's end, the beginning of another one, or the end of the file."""
         is_first = True
         while self._fill(READ_BYTES):
             yield from self._remarked()
             empty = len(self._text) - len(self._text.lstrip(BLANK + delimiters.terminator))
             if empty:
-                if delimiters.terminator not in BREAKS and delimiters.terminator in self._text[:empty]:
-                    self._remark("segment_empty", "a segment without anything in it", self._offset)
+                before, ends, _ = self._text[:empty].partition(delimiters.terminator)
+                if delimiters.terminator not in BREAKS and ends:
+                    self._remark(
+                        "segment_empty", "a segment without anything in it", self._offset + self._bytes(before)
+                    )
                 self._use(empty)
                 continue
-            plain = None if is_first else self._plain(delimiters)
-            if plain is not None:
-                yield plain
-            elif (yield from self._careful(delimiters, is_first=is_first)):
+            block = None if is_first else self._plain(delimiters)
+            if block is not None:
+                yield block
+                self._number = block.number - 1
+                self._use(block.at)
+            if (block is None or not block.at) and (yield from self._careful(delimiters, is_first=is_first)):
                 return
             is_first = False
 
-    def _plain(self, delimiters: Delimiters) -> Run | None:
-        """The whole segments at hand at the speed of C, where nothing in them needs a second look; else None."""
-        text, terminator = self._text, delimiters.terminator
-        if not text.isascii() or delimiters.element.isspace() or any(word in text for word in STOPS):
+    def _plain(self, delimiters: Delimiters) -> Block | None:
+        """The text at hand up to where an interchange may end or begin; what else is odd is seen in its segments."""
+        text = self._text
+        if delimiters.element.isspace() or not text.isascii():
             return None
-        is_released = delimiters.release != "" and delimiters.release in text
-        masked = delimiters.masked(text) if is_released else text
-        if masked is None:
-            return None
-        pieces = masked.split(terminator)
-        rest = len(pieces.pop())
-        contents = list(map(str.lstrip, pieces))
-        if not contents or not all(contents) or max(map(len, contents)) > SEGMENT_CHARS_MAX:
-            return None
-        if terminator not in BREAKS and any(each in terminator.join(contents) for each in BREAKS):
-            return None
-        run = Run(pieces, contents, delimiters.element, self._number + 1, self._offset)
-        if is_released:
-            run.unmask(delimiters)
-        self._number += len(pieces)
-        self._use(len(text) - rest)
-        return run
+        if any(part in text for part in PARTS_OF_STOPS):
+            stops = [at for word in STOPS if (at := text.find(word)) >= 0]
+            text = text[: text.rfind(delimiters.terminator, 0, min(stops)) + 1] if stops else text
+        return Block(text, delimiters, self._number + 1, self._offset)
 
     def _careful(self, delimiters: Delimiters, *, is_first: bool) -> Generator[Segment | Finding, None, bool]:
         """Some segments, each looked at; True when the interchange ends in them."""
         used = 0
-        for content, start, begin, after in self._pieces(delimiters):
+        for content, start, begin, after in self._pieces(delimiters, 1 if is_first else SPLIT_AT_ONCE):
             if not is_first and content[0] in "IU" and START.match(content) and not MESSAGE.match(content):
                 self._use(begin)
                 return True
@@ -217,21 +157,20 @@ class _Tokenizer:
         text = self._text[at : at + HEADER_CHARS]
         return (of_isa(text) if ISA.match(text) else of_una(text)) is not None
 
-    def _pieces(self, delimiters: Delimiters) -> Iterator[tuple[str, int, int, int]]:
+    def _pieces(self, delimiters: Delimiters, at_once: int) -> Iterator[tuple[str, int, int, int]]:
         """Some segments of the text at hand: content, byte offset, and the characters before it and up to its end."""
         terminator, held, used, offset = delimiters.terminator, "", 0, self._offset
-        at_once = -1 if delimiters.release and delimiters.release in self._text else SPLIT_AT_ONCE
         pieces = self._text.split(terminator, at_once)
+        is_cut = len(pieces) > at_once
+        if is_cut and delimiters.ends_released(pieces[-2].rstrip(BREAKS)):
+            pieces, is_cut = self._text.split(terminator), False  # or no segment might end
         rest = pieces.pop()
-        if self._is_ended and len(pieces) != at_once and rest.strip(BLANK):
-            pieces.append(rest)
-            text = f"the last segment has no terminator {shown(terminator)}"
-            self._remark("last_terminator_missing", text, offset + self._bytes(self._text) - self._bytes(rest))
-        else:
-            rest = ""
-        for piece in pieces:
+        is_ended = self._is_ended and not is_cut and rest.strip(BLANK) != ""
+        pieces += [rest] if is_ended else []
+        for left, piece in zip(reversed(range(len(pieces))), pieces, strict=True):
+            is_last = is_ended and not left
             unwrapped = piece if terminator in BREAKS else piece.rstrip(BREAKS)
-            if delimiters.ends_released(unwrapped) and piece is not rest:
+            if delimiters.ends_released(unwrapped) and not is_last:
                 held += piece + terminator
                 continue
             piece, held = held + piece, ""
@@ -243,6 +182,9 @@ class _Tokenizer:
             if content:
                 if terminator not in BREAKS and ("\n" in content or "\r" in content):
                     self._remark("lines_wrapped", "line breaks inside segments; they are taken out", start)
+                if is_last:
+                    text = f"the last segment has no terminator {shown(terminator)}"
+                    self._remark("last_terminator_missing", text, start)
                 yield content, start, begin, used
             elif terminator not in BREAKS:
                 self._remark("segment_empty", "a segment without anything in it", start)

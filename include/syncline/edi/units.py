@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol
 
+from syncline.edi.blocks import Block, Run, Segment
 from syncline.edi.delimiters import Delimiters
 from syncline.edi.findings import Finding, Scope, Severity
-from syncline.edi.tokenizer import Run, Segment
 
 # One more finding of a unit says nothing new, and a file of defects must not fill the memory.
 FINDINGS_MAX = 1_000
@@ -21,12 +21,12 @@ Take = Callable[[Segment], None]
 
 
 class Units(Protocol):
-    """Reads whole loops of many segments at once, where it can."""
+    """Reads whole loops as they stand in the text, where it can."""
 
     opener: str  # id of the segment they begin with; empty: never
 
-    def take(self, run: Run, at: int) -> int:
-        """Read loops from ``at`` on; where the first one begins that was not read."""
+    def take(self, block: Block, run: Run, at: int) -> Segment | None:
+        """Read loops from segment ``at`` of ``run`` on, and the block is used up to there; the last segment of them."""
 
 
 class Body(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from syncline.edi.acknowledgments.codes import said
+from syncline.edi.blocks import Segment
 from syncline.edi.delimiters import Delimiters
-from syncline.edi.tokenizer import Segment
 from syncline.edi.units import Collected, Interchange, TransactionSet
 
 # 715 and 717: accepted, accepted with errors; all others reject, P some of it.

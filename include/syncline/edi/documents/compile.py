@@ -14,9 +14,9 @@ from syncline.edi.findings import shown
 from syncline.edi.profiles import PURPOSES, Profile
 
 if TYPE_CHECKING:
+    from syncline.edi.blocks import Segment
     from syncline.edi.documents.interpreter import Interpreter
     from syncline.edi.documents.table import DocumentTable, Level, SegmentTable
-    from syncline.edi.tokenizer import Segment
 
 SPREAD_PAIRS_MAX = 10
 TakeIn = Callable[["Interpreter", "Segment"], None]

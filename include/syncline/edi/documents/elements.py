@@ -10,11 +10,11 @@ from syncline.edi.findings import shown
 from syncline.edi.moments import ZONES, recorded, recorded_in
 
 if TYPE_CHECKING:
+    from syncline.edi.blocks import Segment
     from syncline.edi.documents.interpreter import Interpreter
     from syncline.edi.documents.loops import Loop
     from syncline.edi.documents.table import SegmentTable, Syntax
     from syncline.edi.profiles import Profile
-    from syncline.edi.tokenizer import Segment
 
 Address = tuple[int, int | None]  # element and component, both from 1
 Read = Callable[["Interpreter", "Loop", "Segment"], None]

@@ -13,12 +13,12 @@ from syncline.edi.moments import localised
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from syncline.edi.blocks import Segment
     from syncline.edi.documents.elements import Address
     from syncline.edi.documents.interpreter import Interpreter
     from syncline.edi.documents.loops import Loop
     from syncline.edi.documents.table import Code, DocumentTable, FactTable, Measure
     from syncline.edi.profiles import Profile
-    from syncline.edi.tokenizer import Segment
 
 ENTITIES = ("N1", "NAD", "LOC")
 SPREAD_LOCATION, SPREAD_QUANTITY, SPREAD_UNIT = "SPREAD*location", "SPREAD*quantity", "SPREAD*unit"

@@ -17,9 +17,9 @@ from syncline.edi.spool import Spool
 from syncline.edi.units import Findings
 
 if TYPE_CHECKING:
+    from syncline.edi.blocks import Segment
     from syncline.edi.documents.compile import Plan
     from syncline.edi.documents.elements import Address
-    from syncline.edi.tokenizer import Segment
     from syncline.edi.units import Take, TransactionSet
 
 # HL of the standard's maximum (856: 200,000), far deeper than shipment, order, tare, pack, item; D.96A has 9,999 QTY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from syncline.edi.tokenizer import Segment
+from syncline.edi.blocks import Segment
 
 
 @dataclass(slots=True, eq=False)

@@ -1,27 +1,30 @@
-"""A loop of a shape seen before is read by picking: large documents say the same thing a hundred thousand times.
+"""Loops of a shape seen before are read from the raw text: large documents say the same thing a hundred thousand times.
 
-The first loop of a shape is read by the interpreter once more, with a mark in place of everything that may vary (ids,
-lots, quantities). Where the marks turn up in its facts, the texts of later loops go. What steers the reading (ids of
-segments, qualifiers, codes, units, dates) is part of the shape; whatever is not plainly the same, blanks, signs and
-all, goes to the interpreter. A test reads everything both ways.
+A loop of a shape is read by the interpreter once more, with a mark in place of everything that may vary (ids, lots,
+quantities). Where the marks turn up in its facts, the texts of later loops go. What steers the reading (ids of
+segments, qualifiers, codes, units, dates) stands in the pattern of the shape to the letter; whatever is not plainly
+the same, blanks, signs, releases and all, goes to the interpreter. A test reads everything both ways.
 """
 
 from __future__ import annotations
 
-from itertools import chain, repeat
+import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from syncline.edi.documents.moulding import Places, moulded
-from syncline.edi.documents.shape import LOCATION, SEPARATOR, Row, Shape
-from syncline.edi.tokenizer import Segment
+from syncline.edi.blocks import Segment
+from syncline.edi.documents.moulding import facts_of, moulded
+from syncline.edi.documents.pattern import Places
+from syncline.edi.documents.shape import Shape
 
 if TYPE_CHECKING:
+    from syncline.edi.blocks import Block, Run
     from syncline.edi.documents.interpreter import Interpreter
-    from syncline.edi.tokenizer import Run
 
-SHAPES_MAX = 256
+SHAPES_MAX = 64
 SEGMENTS_MAX = 40
 MISSES_MAX = 64
+SEEN_MAX = 1_000
 
 
 class Shapes:
@@ -31,110 +34,90 @@ class Shapes:
         self._state = state
         self._table = state.plan.table
         self.opener = self._opener()
-        self._known: dict[tuple[Any, ...], Shape | None] = {}
-        self._last: Shape | None = None
-        self._misses = 0
-        self._header: dict[str, str] = {}
+        self._known: list[Shape] = []  # the one of the last loop first
+        self._seen: dict[str, bool] = {}  # a pattern, and whether its shape was sought
+        self._sought = self._misses = 0
+        self._header: tuple[Any, ...] = ()
 
     def _opener(self) -> str:
         """Only loops that stand in the document itself, and whose facts need nothing but them and the header."""
-        table = self._table
+        table, delimiters = self._table, self._state.delimiters
         is_plain = not (table.sums or any(each.without for each in table.facts))
         is_plain = is_plain and not self._state.plan.teller.may_share_events
+        separators = (delimiters.element, delimiters.component, delimiters.terminator, delimiters.release)
+        # A point that separates would stand in a quantity, too.
+        is_plain = is_plain and not any(each.isalnum() or each in (".", "-") for each in separators)
         if table.unit is None or table.loops.get(table.unit) != ("set",) or not is_plain:
             return ""
         return next((name for name, each in table.segments.items() if each.opens == table.unit), "")
 
-    def take(self, run: Run, at: int) -> int:
-        """Read whole loops from ``at`` on; where the first one begins that is left to the interpreter."""
-        state, end, opener, elements = self._state, len(run), self.opener, run.elements
+    def take(self, block: Block, run: Run, at: int) -> Segment | None:
+        """Read the loops of known shapes from segment ``at`` of ``run`` on; the last segment of them."""
+        state = self._state
         state.leave(1)
-        if self._header != state.root.values:
-            self._known, self._last, self._header = {}, None, dict(state.root.values)
-        while True:
-            last = self._last
-            after = at + (last.size if last is not None else end)
-            if after >= end or elements[after][0] != opener:
-                after = self._next(elements, at)
-            if not after:
-                return at
-            rows = self._facts(run, at, after)
-            if rows is None:
-                return at
-            state.spool.add_all(rows)
-            at = after
-
-    def _next(self, elements: list[list[str]], at: int) -> int:
-        """Where the loop behind the one at ``at`` begins; 0 where that is not at hand."""
-        for after in range(at + 1, min(len(elements), at + SEGMENTS_MAX)):
-            if elements[after][0] == self.opener:
-                return after
-        return 0
-
-    def _facts(self, run: Run, at: int, after: int) -> list[Row] | None:
-        lists = run.elements[at:after]
-        delimiters = self._state.delimiters
-        if delimiters.syntax == "x12":
-            flat = list(chain.from_iterable(lists))
-            structure = tuple(map(len, lists))
-        else:
-            release, component = delimiters.release, delimiters.component
-            joined = SEPARATOR.join(chain.from_iterable(lists))
-            if release and release in joined:
-                lists = self._without_released(lists, release)
-                if not lists:
-                    return None
-                joined = SEPARATOR.join(chain.from_iterable(lists))
-            parts = map(str.count, chain.from_iterable(lists), repeat(component))
-            structure = (*map(len, lists), *parts)
-            flat = joined.replace(component, SEPARATOR).split(SEPARATOR)
-        shape = self._last
-        if shape is None or structure != shape.structure or shape.steer(flat) != shape.expected:
-            unit = [Segment(each, run.number + number, run.offset(number)) for number, each in enumerate(lists, at)]
-            shape = self._find(unit, flat, structure)
-        if shape is None:
-            return None
-        rows = shape.facts(run, at, flat, self._state.ordinals)
-        if rows is not None and not self._is_covered(shape, flat, rows):
-            return None
-        if rows is not None:
-            self._last, self._misses = shape, 0
-            for name, count in shape.counts.items():
-                self._state.ordinals[name] = self._state.ordinals.get(name, 0) + count
-        return rows
-
-    def _is_covered(self, shape: Shape, flat: list[str], rows: list[Row]) -> bool:
-        """Whether a set declared a full snapshot is one of all their locations; their quantities are counted then."""
-        snapshot = self._state.snapshot
-        if snapshot is None:
-            return True
-        if not snapshot.covers({str(row[LOCATION]) for row in rows}):
-            return False
-        if self._table.hash_totals:
-            texts = shape.vary(flat)
-            snapshot.add(texts[number] for number in shape.quantities)
-        return True
-
-    def _without_released(self, lists: list[list[str]], release: str) -> list[list[str]]:
-        """Segments that nothing reads may hold released separators: their ids are enough. Empty where others do."""
-        bare = []
-        for elements in lists:
-            is_released = any(release in text for text in elements)
-            if is_released and elements[0] in self._table.segments:
-                return []
-            bare.append(elements[:1] if is_released else elements)
-        return bare
-
-    def _find(self, unit: list[Segment], flat: list[str], structure: tuple[int, ...]) -> Shape | None:
+        header = (state.root.values, state.root.is_broken, state.revision, state.is_cancel)
+        if self._header != header:
+            self._known, self._seen, self._header = [], {}, (dict(state.root.values), *header[1:])
+        place, number, last = run.place(at), run.number + at, None
+        while found := self._find(block, place, number):
+            last, place = found[-1], found[-1].end()
+            number += len(found) * self._known[0].size
+        if last is not None:
+            self._misses = 0
+            return block.use(last.start(), place, number)
         self._misses += 1
         if self._misses > MISSES_MAX:
             self.opener = ""  # they differ too much
-            return None
-        component = self._state.delimiters.component if self._table.syntax == "edifact" else ""
-        places = Places(self._state.plan, unit, component)
-        if places.is_special:
-            return None
-        key = (structure, tuple(places.steering), tuple([flat[each] for each in places.steering]))
-        if key not in self._known and len(self._known) < SHAPES_MAX:
-            self._known[key] = moulded(self._state, unit, flat, structure, places)
-        return self._known.get(key)
+        else:
+            self._learn(block, run, at)
+        return None
+
+    def _find(self, block: Block, place: int, number: int) -> list[re.Match[str]]:
+        """Loops of one shape behind each other; their facts are told."""
+        state = self._state
+        for rank, shape in enumerate(self._known):
+            found = shape.find(block.text, place)
+            if not found:
+                continue
+            told = shape.told(found, number, block.offset, state.ordinals)
+            plain = shape.plain(told, state.snapshot)
+            if plain < len(found):
+                found = found[:plain]
+                if not found:
+                    return []
+                told = shape.told(found, number, block.offset, state.ordinals)
+            if shape.rows:
+                state.spool.add_told(shape.facts, told, len(found) * len(shape.rows))
+            if state.snapshot is not None and self._table.hash_totals:
+                state.snapshot.add(chain.from_iterable(told[3][group] for group in shape.quantities))
+            state.ordinals = shape.counted(state.ordinals, len(found))
+            self._known.insert(0, self._known.pop(rank))
+            return found
+        return []
+
+    def _learn(self, block: Block, run: Run, at: int) -> None:
+        """The shape of a loop, when it comes for the second time: the first may be the only one."""
+        ends = range(at + 1, min(len(run), at + SEGMENTS_MAX))
+        after = next((each for each in ends if run.elements[each][0] == self.opener), None)
+        if after is None or self._sought >= SHAPES_MAX:
+            return
+        unit = [run.segment(each) for each in range(at, after)]
+        places = Places(self._state.plan, unit, self._state.delimiters)
+        key = "" if places.is_special else places.pattern()[0]
+        if self._seen.get(key) is False:
+            self._seen[key] = True
+            self._sought += 1
+            shape = moulded(self._state, unit, places)
+            if shape is not None and self._is_right(shape, unit, block, run.place(at)):
+                self._known.insert(0, shape)
+        elif key and len(self._seen) < SEEN_MAX:
+            self._seen.setdefault(key, False)
+
+    def _is_right(self, shape: Shape, unit: list[Segment], block: Block, place: int) -> bool:
+        """Whether the shape reads of its own loop what the interpreter does."""
+        before = self._state.ordinals
+        found, read = shape.find(block.text, place)[:1], facts_of(self._state, unit, before)
+        if not found or read is None:
+            return False
+        told = shape.told(found, unit[0].number, block.offset, before)
+        return (list(shape.facts(told)) if shape.rows else []) == read[0] and read[1] == shape.counted(before, 1)

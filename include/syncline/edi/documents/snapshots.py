@@ -13,10 +13,10 @@ from syncline.edi.documents.forms import FORMS
 from syncline.edi.findings import shown
 
 if TYPE_CHECKING:
+    from syncline.edi.blocks import Segment
     from syncline.edi.documents.interpreter import Interpreter
     from syncline.edi.documents.loops import Loop
     from syncline.edi.documents.table import DocumentTable
-    from syncline.edi.tokenizer import Segment
 
 INCREMENTAL = frozenset({"25"})  # element 353: says itself that it is not all
 HASH_DIGITS_MAX = 10  # element 347 of 004010
