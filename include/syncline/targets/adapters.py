@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Each module has open_adapter(target, connection), and imports its vendor's peculiarities only when it is used.
 ADAPTERS = {
     "erp_api": "syncline.targets.erp.client",
+    "netsuite": "syncline.targets.netsuite.client",
     "shop_api": "syncline.targets.shop.client",
 }
 

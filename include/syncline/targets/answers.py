@@ -6,12 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from syncline.errors import ConfigurationError, PartnerContractBroken, PartnerUnavailable
+from syncline.targets.contract import DocumentAnswer, LineAnswer
 from syncline.targets.http import AUTH_REFUSED, OK, SERVER_ERROR, SLOW_DOWN, NoAnswer, NotSent
 from syncline.targets.reading import QUANTITY_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
+    from syncline.targets.contract import Document, Line
     from syncline.targets.http import Answer, TargetHttp
 
 _INTEGRAL = re.compile(r"-?[0-9]{1,15}(\.0{1,9})?", re.ASCII)
@@ -89,3 +91,14 @@ def integral(value: object) -> int:
     if type(value) is not int or abs(value) > QUANTITY_MAX:
         raise ValueError(f"{str(value)[:40]!r} is no whole number up to {QUANTITY_MAX}")
     return value
+
+
+def not_taken(document: Document, lines: Collection[Line], code: str) -> DocumentAnswer:
+    """Nothing was sent: ``lines`` cannot be said to this target at all, the others may go without them."""
+    return DocumentAnswer(
+        None,
+        {
+            line.reference: LineAnswer("refused", code) if line in lines else LineAnswer("not_executed", "not_sent")
+            for line in document.lines
+        },
+    )
