@@ -16,9 +16,9 @@ from syncline.targets.contract import DocumentAnswer, Found, LineAnswer
 from syncline.targets.reading import CODE_MAX, QUANTITY_MAX, answered_alike
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from syncline.targets.contract import Document, Line
+    from syncline.targets.contract import Document, Line, Outcome
     from syncline.targets.http import Answer
 
 NO_CONTENT = 204
@@ -98,24 +98,32 @@ def is_absent(answer: Answer) -> bool:
     return answer.status_code == 404 and codes(answer) == [ABSENT]
 
 
-def read_saved(document: Document, answer: Answer) -> DocumentAnswer:
-    """Classify the answer to an upsert: 204 and the record's address mean that all of it was saved."""
+def read_saved(document: Document, answer: Answer, not_executed: Collection[int] = ()) -> DocumentAnswer:
+    """Classify the answer to an upsert: 204 and the record's address mean that all of it was saved.
+
+    ``not_executed``: statuses that the installation declares, of a gateway in front for example.
+    """
     saved = _RECORD.search(answer.headers.get("Location", "")[-200:]) if answer.status_code == NO_CONTENT else None
     if saved:
         return answered_alike(document, LineAnswer("applied", "", {"document": saved[1]}), NO_CONTENT)
-    if answer.status_code >= 500 or not codes(answer) or not 400 <= answer.status_code < 500:
-        line = LineAnswer("unknown", _code(codes(answer)), {"status": answer.status_code})
-        return DocumentAnswer(
-            answer.status_code, {sent.reference: line for sent in document.lines}, silent=answer.status_code >= 500
-        )
-    if set(codes(answer)) & NOT_NOW:
-        line = LineAnswer("not_executed", _code(codes(answer)), {"status": answer.status_code})
+    outcome = _outcome(answer, not_executed)
+    if outcome != "refused":
+        line = LineAnswer(outcome, _code(codes(answer)), {"status": answer.status_code})
         return DocumentAnswer(
             answer.status_code,
             {sent.reference: line for sent in document.lines},
-            retry_after_s=answer.retry_after_s or WAIT_S,
+            retry_after_s=(answer.retry_after_s or WAIT_S) if outcome == "not_executed" else None,
+            silent=answer.status_code >= 500 and outcome == "unknown",
         )
     return DocumentAnswer(answer.status_code, _refused(document.lines, answer))
+
+
+def _outcome(answer: Answer, not_executed: Collection[int]) -> Outcome:
+    if answer.status_code in not_executed:
+        return "not_executed"
+    if not codes(answer) or not 400 <= answer.status_code < 500:
+        return "unknown"
+    return "not_executed" if set(codes(answer)) & NOT_NOW else "refused"
 
 
 def _refused(lines: Sequence[Line], answer: Answer) -> dict[str, LineAnswer]:

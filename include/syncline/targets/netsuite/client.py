@@ -81,11 +81,12 @@ class NetSuiteClient:
         key: tuple[PrivateKey, str],
         options: NetSuiteOptions,
         call_s: float = 10.0,
+        not_executed: Sequence[int] = (),
     ) -> None:
         self._tokens = TargetHttp(target, base_url, NoAuth())
         login = signed_login(self._tokens, base_url, client_id, certificate_id, key)
         self._http = TargetHttp(target, base_url, login)
-        self._target, self._options, self._call_s = target, options, call_s
+        self._target, self._options, self._call_s, self._not_executed = target, options, call_s, frozenset(not_executed)
 
     def close(self) -> None:
         self._http.close()
@@ -103,7 +104,7 @@ class NetSuiteClient:
             )  # fmt: skip
         except NOT_ANSWERED as error:
             return not_answered(document, error)
-        return read_saved(document, answer)
+        return read_saved(document, answer, self._not_executed)
 
     def _body(self, document: Document) -> dict[str, Any]:
         options = self._options
@@ -176,6 +177,8 @@ class NetSuiteClient:
                 raise broken(self._target, f"answers a query with other rows than asked: {error}") from None
             if not body["hasMore"]:
                 return
+            if not body["items"]:
+                raise broken(self._target, "answers a query with an empty page that promises more")
         raise broken(self._target, f"has more than {PAGES_MAX * ROWS_MAX} rows for {len(items)} items")
 
     def check(self) -> list[Check]:
@@ -218,4 +221,5 @@ def open_adapter(target: Target, connection: Connection) -> NetSuiteClient:
         private_key(target.name, needed(target, connection, "password")),
         options,
         float(target.timeout_s),
+        target.not_executed,
     )
