@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from syncline.errors import ConfigurationError, PartnerContractBroken, PartnerUnavailable
-from syncline.targets.contract import DocumentAnswer, LineAnswer
+from syncline.errors import ConfigurationError, PartnerContractBroken, PartnerUnavailable, SynclineError
+from syncline.targets.contract import Check, DocumentAnswer, LineAnswer
 from syncline.targets.http import AUTH_REFUSED, OK, SERVER_ERROR, SLOW_DOWN, NoAnswer, NotSent
 from syncline.targets.reading import QUANTITY_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from syncline.targets.contract import Document, Line
     from syncline.targets.http import Answer, TargetHttp
@@ -102,3 +102,17 @@ def not_taken(document: Document, lines: Collection[Line], code: str) -> Documen
             for line in document.lines
         },
     )
+
+
+def checked(name: str, call: Callable[[], object], told: str) -> Check:
+    """A check by a call that raises what is wrong; ``told`` where nothing is."""
+    try:
+        call()
+    except SynclineError as error:
+        return Check(name, False, str(error))
+    return Check(name, True, told)
+
+
+def unconfirmed(points: Sequence[str]) -> list[Check]:
+    """What an adapter relies on and no page of the vendor says, for ``check`` to show."""
+    return [Check("unconfirmed", True, point) for point in points]

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tests.targets.contract.standin import StandIn
@@ -18,16 +20,18 @@ from tests.targets.contract.telling import TIMEOUT_S, document, line, outcomes
 
 from syncline.connections import Connection
 from syncline.errors import ConfigurationError, PartnerContractBroken
+from syncline.registry import Target
 from syncline.targets.adapters import open_adapter
 from syncline.targets.contract import Document, Line
 from syncline.targets.http import Answer
 from syncline.targets.netsuite.answers import read_saved
-from syncline.targets.netsuite.client import NetSuiteClient
+from syncline.targets.netsuite.client import UNCONFIRMED, NetSuiteClient
 from syncline.twin.vendors.book import Book
 from syncline.twin.vendors.faults import VendorFaults
 from syncline.twin.vendors.netsuite import Client, build
 from syncline.twin.vendors.serving import served
 
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "targets" / "netsuite.md"
 ONE, TWO, THREE = ("20", "1"), ("21", "1"), ("21", "2")
 LINES = Document(tuple(Line(letter * 64, "20", str(at), 5) for at, letter in enumerate("abc", 1)))
 SAVED = {"Location": "https://demo123.suitetalk.api.netsuite.com/services/rest/record/v1/inventoryadjustment/647"}
@@ -252,3 +256,10 @@ def test_an_empty_page_that_promises_more_is_not_followed(standin: StandIn) -> N
         with pytest.raises(PartnerContractBroken, match="empty page"):
             adapter.show([ONE])
         adapter.close()
+
+
+def test_the_page_says_what_is_not_confirmed_and_its_example_can_be_opened() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert [told for told in UNCONFIRMED if f"- {told}\n" not in page] == []
+    (entry,) = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])["targets"]
+    open_adapter(Target(**entry), connection("http://127.0.0.1:1")).close()

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from requests.auth import HTTPBasicAuth
 from tests.targets.contract.standin import StandIn, stocked
 from tests.targets.contract.standin_sap_s4 import KEYS, OPTIONS, PASSWORD, USER, adapter_at, opened, target
@@ -19,17 +21,19 @@ from tests.targets.contract.telling import TIMEOUT_S, document, line, outcomes, 
 from syncline.clock import Clock
 from syncline.connections import Connection
 from syncline.errors import ConfigurationError, PartnerContractBroken
+from syncline.registry import Target
 from syncline.targets.adapters import open_adapter
 from syncline.targets.contract import Document, Line
 from syncline.targets.http import Answer, TargetHttp
 from syncline.targets.sap_s4.answers import read_posted
-from syncline.targets.sap_s4.client import SapClient
+from syncline.targets.sap_s4.client import UNCONFIRMED, SapClient
 from syncline.targets.sap_s4.options import SapOptions
 from syncline.twin.vendors.book import Book
 from syncline.twin.vendors.faults import VendorFaults
 from syncline.twin.vendors.sap_s4 import System, build
 from syncline.twin.vendors.serving import served
 
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "targets" / "sap_s4.md"
 ONE, TWO, QUOTED = KEYS
 LINES = Document(tuple(Line(letter * 64, "M1", "1710/171A", 5) for letter in "ab"))
 ALONE = Document(LINES.lines[:1])
@@ -290,3 +294,10 @@ def test_a_password_may_hold_any_sign() -> None:
         assert isinstance(adapter, SapClient)
         assert adapter.show([ONE])[ONE].quantity == 100
         adapter.close()
+
+
+def test_the_page_says_what_is_not_confirmed_and_its_example_can_be_opened() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert [told for told in UNCONFIRMED if f"- {told}\n" not in page] == []
+    (entry,) = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])["targets"]
+    open_adapter(Target(**entry), Connection("sap", "http", host="x", login=USER, password=PASSWORD)).close()

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import fastjsonschema
 from pydantic import Field
 
-from syncline.errors import SynclineError
-from syncline.targets.answers import broken, integral, not_taken, read
-from syncline.targets.contract import Capabilities, Check, Document, DocumentAnswer, Shown
+from syncline.targets.answers import broken, checked, integral, not_taken, read, unconfirmed
+from syncline.targets.contract import Capabilities, Document, DocumentAnswer, Shown
 from syncline.targets.http import NOT_ANSWERED, TargetHttp
 from syncline.targets.netsuite.answers import (
     ROWS_MAX,
@@ -24,11 +23,11 @@ from syncline.targets.options import Options, needed, read_options
 from syncline.targets.reading import checked_by_reading, not_answered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from syncline.connections import Connection
     from syncline.registry import Target
-    from syncline.targets.contract import Found, Key, Line
+    from syncline.targets.contract import Check, Found, Key, Line
     from syncline.targets.netsuite.login import PrivateKey
 
 RECORDS = "/services/rest/record/v1/inventoryAdjustment"
@@ -187,9 +186,9 @@ class NetSuiteClient:
         checks = [stock]
         if stock.is_well:
             checks.append(
-                _checked("adjustments", self._list_one, "adjustments can be looked up; creating one is untried")
+                checked("adjustments", self._list_one, "adjustments can be looked up; creating one is untried")
             )
-        return checks + [Check("unconfirmed", True, told) for told in UNCONFIRMED]
+        return checks + unconfirmed(UNCONFIRMED)
 
     def _list_one(self) -> None:
         read(self._http, "GET", RECORDS, timeout_s=self._call_s, params={"limit": 1}, is_throttled=is_throttled)
@@ -198,14 +197,6 @@ class NetSuiteClient:
 def is_id(text: str) -> bool:
     """An internal id: digits."""
     return text.isascii() and text.isdecimal() and len(text) <= 18
-
-
-def _checked(name: str, call: Callable[[], object], told: str) -> Check:
-    try:
-        call()
-    except SynclineError as error:
-        return Check(name, False, str(error))
-    return Check(name, True, told)
 
 
 def open_adapter(target: Target, connection: Connection) -> NetSuiteClient:

@@ -125,16 +125,17 @@ def read_headers(target: str, body: Any) -> list[tuple[str, str]]:
     return [(row["MaterialDocument"], row["MaterialDocumentYear"]) for row in rows]
 
 
-def read_items(target: str, body: Any) -> dict[str, tuple[str, Found]]:
-    """(text, effect) of each item, by its number in SAP.
+def read_items(target: str, body: Any) -> list[tuple[str, Found]]:
+    """(text, effect) of each item.
 
     Raises:
-        PartnerContractBroken: rows of another form.
+        PartnerContractBroken: rows of another form, an item that stands twice, or as many as were asked for.
     """
     try:
         rows = _validate_items(results(body))
-        return {
-            f"{row['MaterialDocument']}/{row['MaterialDocumentYear']}/{row['MaterialDocumentItem']}": (
+        _check_rows(rows, ("MaterialDocument", "MaterialDocumentYear", "MaterialDocumentItem"))
+        return [
+            (
                 row["MaterialDocumentItemText"],
                 Found(
                     row["Material"],
@@ -144,7 +145,7 @@ def read_items(target: str, body: Any) -> dict[str, tuple[str, Found]]:
                 ),
             )
             for row in rows
-        }
+        ]
     except (fastjsonschema.JsonSchemaValueException, ValueError) as error:
         raise broken(target, f"shows document items of another form: {error}") from None
 
@@ -157,11 +158,7 @@ def read_stock(target: str, body: Any, unit: str) -> list[tuple[Key, int]]:
     """
     try:
         rows = _validate_stock(results(body))
-        if len(rows) == ROWS_MAX:
-            raise ValueError(f"{ROWS_MAX} rows, so there may be more")
-        places = {(row["Material"], row["Plant"], row["StorageLocation"], row["Batch"]) for row in rows}
-        if len(places) < len(rows):
-            raise ValueError("a batch stands twice")
+        _check_rows(rows, ("Material", "Plant", "StorageLocation", "Batch"))
         for row in rows:
             if row["MaterialBaseUnit"] != unit:
                 raise ValueError(f"material {row['Material']} is counted in {row['MaterialBaseUnit']}, not in {unit}")
@@ -174,3 +171,11 @@ def read_stock(target: str, body: Any, unit: str) -> list[tuple[Key, int]]:
         ]
     except (fastjsonschema.JsonSchemaValueException, ValueError) as error:
         raise broken(target, f"shows stock of another form: {error}") from None
+
+
+def _check_rows(rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> None:
+    """Each row is another one, and there are no more than came."""
+    if len(rows) == ROWS_MAX:
+        raise ValueError(f"{ROWS_MAX} rows, so there may be more")
+    if len({tuple(row[name] for name in key) for row in rows}) < len(rows):
+        raise ValueError(f"one {key[-1]} stands twice")

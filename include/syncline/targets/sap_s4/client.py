@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from requests.auth import HTTPBasicAuth
 
 from syncline.clock import Clock, clock_from_env
-from syncline.errors import PartnerUnavailable, SynclineError
-from syncline.targets.answers import not_taken, read
-from syncline.targets.contract import Capabilities, Check, Document, DocumentAnswer, Shown
+from syncline.errors import PartnerUnavailable
+from syncline.targets.answers import checked, not_taken, read, unconfirmed
+from syncline.targets.contract import Capabilities, Document, DocumentAnswer, Shown
 from syncline.targets.http import NOT_ANSWERED, NotSent, TargetHttp
 from syncline.targets.oauth import OAuth2
 from syncline.targets.options import needed, read_options
@@ -30,13 +30,13 @@ from syncline.targets.sap_s4.odata import ROOT, Gateway, either, literal
 from syncline.targets.sap_s4.options import SapOptions, is_key, zone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from requests.auth import AuthBase
 
     from syncline.connections import Connection
     from syncline.registry import Target
-    from syncline.targets.contract import Found, Key, Line
+    from syncline.targets.contract import Check, Found, Key, Line
 
 DOCUMENTS = "API_MATERIAL_DOCUMENT_SRV"
 STOCK = "API_MATERIAL_STOCK_SRV"
@@ -118,37 +118,34 @@ class SapClient:
         } | {name: value for name, value in more.items() if value}
 
     def find(self, lines: Sequence[Line]) -> Mapping[str, Sequence[Found]]:
-        """Effects by reference: by the lines' own texts, and by the text of the document that ``lines`` make together.
+        """Effects by reference, by the lines' own texts; errors as ``answers.read``.
 
-        In a document of ours a key stands once, so there it tells the line where a text was not kept. Errors as
-        ``answers.read``.
+        What that does not find is looked for in the document that ``lines`` make together: in one of ours a key stands
+        once, so it tells the line where a text was not kept.
         """
-        if not lines:
-            return {}
-        items: dict[str, tuple[str, Found]] = {}
+        found: dict[str, list[Found]] = {}
         for start in range(0, len(lines), TERMS_A_FILTER):
             some = lines[start : start + TERMS_A_FILTER]
-            items |= self._items(either([f"MaterialDocumentItemText eq {literal(item_text(line))}" for line in some]))
-        together = self._document_items(Document(tuple(lines)))
-        found: dict[str, list[Found]] = {}
-        for line in lines:
-            named = {number: effect for number, (text, effect) in items.items() if text == item_text(line)}
-            for number, (text, effect) in together.items():
-                if not text and (effect.item, effect.location) == (line.item, line.location):
-                    named[number] = effect
-            if named:
-                found[line.reference] = [named[number] for number in sorted(named)]
+            items = self._items(either([f"MaterialDocumentItemText eq {literal(item_text(line))}" for line in some]))
+            for line in some:
+                if named := [effect for text, effect in items if text == item_text(line)]:
+                    found[line.reference] = named
+        missing = [line for line in lines if line.reference not in found]
+        textless = [effect for text, effect in self._document_items(lines) if not text] if missing else []
+        for line in missing:
+            if named := [effect for effect in textless if (effect.item, effect.location) == (line.item, line.location)]:
+                found[line.reference] = named
         return found
 
-    def _document_items(self, document: Document) -> dict[str, tuple[str, Found]]:
-        condition = f"MaterialDocumentHeaderText eq {literal(header_text(document))}"
+    def _document_items(self, lines: Sequence[Line]) -> list[tuple[str, Found]]:
+        condition = f"MaterialDocumentHeaderText eq {literal(header_text(Document(tuple(lines))))}"
         body = self._read(DOCUMENTS, "A_MaterialDocumentHeader", condition, HEADER_FIELDS)
-        items: dict[str, tuple[str, Found]] = {}
+        items: list[tuple[str, Found]] = []
         for number, year in read_headers(self._target, body):
-            items |= self._items(f"MaterialDocument eq {literal(number)} and MaterialDocumentYear eq {literal(year)}")
+            items += self._items(f"MaterialDocument eq {literal(number)} and MaterialDocumentYear eq {literal(year)}")
         return items
 
-    def _items(self, condition: str) -> dict[str, tuple[str, Found]]:
+    def _items(self, condition: str) -> list[tuple[str, Found]]:
         body = self._read(DOCUMENTS, "A_MaterialDocumentItem", condition, ITEM_FIELDS)
         return read_items(self._target, body)
 
@@ -179,10 +176,10 @@ class SapClient:
         checks = [checked_by_reading(lambda: self.show([("0", "0/0")]))]
         if checks[0].is_well:
             checks += [
-                _checked("documents", self._list_one, "can be looked up"),
-                _checked("token", self._fetch_token, "changes are let in; posting one is untried"),
+                checked("documents", self._list_one, "can be looked up"),
+                checked("token", self._fetch_token, "changes are let in; posting one is untried"),
             ]
-        return checks + [Check("unconfirmed", True, told) for told in UNCONFIRMED]
+        return checks + unconfirmed(UNCONFIRMED)
 
     def _list_one(self) -> None:
         body = self._read(DOCUMENTS, "A_MaterialDocumentHeader", "", HEADER_FIELDS, top=1)
@@ -198,14 +195,6 @@ class SapClient:
 def _is_stock_of(key: Key) -> str:
     plant, _, storage = key[1].partition("/")
     return f"Material eq {literal(key[0])} and Plant eq {literal(plant)} and StorageLocation eq {literal(storage)}"
-
-
-def _checked(name: str, call: Callable[[], object], told: str) -> Check:
-    try:
-        call()
-    except SynclineError as error:
-        return Check(name, False, str(error))
-    return Check(name, True, told)
 
 
 def open_adapter(target: Target, connection: Connection) -> SapClient:
