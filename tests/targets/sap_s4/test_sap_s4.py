@@ -300,4 +300,11 @@ def test_the_page_says_what_is_not_confirmed_and_its_example_can_be_opened() -> 
     page = PAGE.read_text(encoding="utf-8")
     assert [told for told in UNCONFIRMED if f"- {told}\n" not in page] == []
     (entry,) = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])["targets"]
-    open_adapter(Target(**entry), Connection("sap", "http", host="x", login=USER, password=PASSWORD)).close()
+    away = Connection("sap", "http", host="sap.example.com", schema="https", login=USER, password=PASSWORD)
+    open_adapter(Target(**entry), away).close()
+
+
+def test_a_password_goes_over_https_only() -> None:
+    away = Connection("sap", "http", host="sap.example.com", login=USER, password=PASSWORD)
+    with pytest.raises(ConfigurationError, match="no https address in host"):
+        open_adapter(target(), away)

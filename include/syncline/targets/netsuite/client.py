@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import fastjsonschema
 from pydantic import Field
 
+from syncline.partner_http import NoAuth
 from syncline.targets.answers import broken, checked, integral, not_taken, read, unconfirmed
 from syncline.targets.contract import Capabilities, Document, DocumentAnswer, Shown
 from syncline.targets.http import NOT_ANSWERED, TargetHttp
@@ -18,7 +19,8 @@ from syncline.targets.netsuite.answers import (
     read_saved,
     validate_rows,
 )
-from syncline.targets.netsuite.login import NoAuth, private_key, signed_login
+from syncline.targets.netsuite.login import private_key, signed_login
+from syncline.targets.opening import https_url
 from syncline.targets.options import Options, needed, read_options
 from syncline.targets.reading import checked_by_reading, not_answered
 
@@ -203,10 +205,9 @@ def open_adapter(target: Target, connection: Connection) -> NetSuiteClient:
     """See ``syncline.targets.adapters``. The connection: host, login (client id), password (private key as PEM),
     extra.certificate_id."""
     options = read_options(target, NetSuiteOptions)
-    needed(target, connection, "host")
     return NetSuiteClient(
         target.name,
-        connection.base_url(),
+        https_url(target, connection),
         needed(target, connection, "login"),
         needed(target, connection, "extra.certificate_id"),
         private_key(target.name, needed(target, connection, "password")),

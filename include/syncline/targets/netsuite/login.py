@@ -12,15 +12,12 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from requests.auth import AuthBase
 
 from syncline.errors import ConfigurationError
 from syncline.targets.oauth import OAuth2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from requests import PreparedRequest
 
     from syncline.targets.http import TargetHttp
 
@@ -31,13 +28,6 @@ RSA_BITS_MIN = 3072  # "OAuth 2.0 Client Credentials Setup": 3072 or 4096
 CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
-
-
-class NoAuth(AuthBase):
-    """Nothing: the assertion is in the form. An object, because requests would look into .netrc without one."""
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        return request
 
 
 def private_key(target: str, pem: str) -> tuple[PrivateKey, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from requests.auth import HTTPBasicAuth
 
@@ -12,6 +13,7 @@ from syncline.targets.answers import checked, not_taken, read, unconfirmed
 from syncline.targets.contract import Capabilities, Document, DocumentAnswer, Shown
 from syncline.targets.http import NOT_ANSWERED, NotSent, TargetHttp
 from syncline.targets.oauth import OAuth2
+from syncline.targets.opening import https_url
 from syncline.targets.options import needed, read_options
 from syncline.targets.reading import checked_by_reading, not_answered
 from syncline.targets.sap_s4.answers import (
@@ -27,7 +29,7 @@ from syncline.targets.sap_s4.answers import (
     read_stock,
 )
 from syncline.targets.sap_s4.odata import ROOT, Gateway, either, literal
-from syncline.targets.sap_s4.options import SapOptions, is_key, zone
+from syncline.targets.sap_s4.options import SapOptions, is_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,7 +78,7 @@ class SapClient:
         self._gateway = Gateway(http, options.client)
         self._target, self._options, self._call_s = target, options, call_s
         self._not_executed, self._clock, self._tokens = frozenset(not_executed), clock or Clock(), tokens
-        self._zone = zone(target, options.time_zone)
+        self._zone = ZoneInfo(options.time_zone)
 
     def close(self) -> None:
         self._gateway.http.close()
@@ -201,17 +203,17 @@ def open_adapter(target: Target, connection: Connection) -> SapClient:
     """See ``syncline.targets.adapters``. The connection: host, login and password: a communication user's, or a
     client's of OAuth 2."""
     options = read_options(target, SapOptions)
-    needed(target, connection, "host")
+    base_url = https_url(target, connection)
     login, password = needed(target, connection, "login"), needed(target, connection, "password")
     # As bytes: as text a sign outside of Latin-1 could not be sent.
     auth: AuthBase = HTTPBasicAuth(login.encode(), password.encode())
     tokens = None
     if options.login == "oauth2":
-        tokens = TargetHttp(target.name, connection.base_url(), auth)
+        tokens = TargetHttp(target.name, base_url, auth)
         auth = OAuth2(tokens, options.token_path, lambda: {"grant_type": "client_credentials"})
     return SapClient(
         target.name,
-        TargetHttp(target.name, connection.base_url(), auth),
+        TargetHttp(target.name, base_url, auth),
         options,
         float(target.timeout_s),
         target.not_executed,

@@ -6,9 +6,8 @@ import re
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from syncline.errors import ConfigurationError
 from syncline.targets.options import Options
 
 if TYPE_CHECKING:
@@ -36,23 +35,16 @@ class SapOptions(Options):
     login: Literal["basic", "oauth2"] = "basic"
     token_path: str = Field(default="/sap/bc/sec/oauth2/token", pattern=r"^(/[A-Za-z0-9._-]{1,60}){1,8}$")
 
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("there is no such zone in the IANA database; write one such as Europe/Berlin") from None
+        return name
+
 
 def is_key(key: Key) -> bool:
     """A material of up to 40 signs, at ``PLANT/STORAGELOCATION``."""
     return bool(_MATERIAL.fullmatch(key[0]) and _LOCATION.fullmatch(key[1]))
-
-
-def zone(target: str, name: str) -> ZoneInfo:
-    """The time zone called ``name``.
-
-    Raises:
-        ConfigurationError: there is none.
-    """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ConfigurationError(
-            f"Target {target}: option 'time_zone': there is no zone {name!r}.",
-            next_step="Write a name of the IANA database, such as Europe/Berlin or UTC.",
-            target=target,
-        ) from None
