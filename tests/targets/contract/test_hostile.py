@@ -165,7 +165,7 @@ def replaced(path: tuple[Any, ...], wrong: Any) -> Tamper:
     return tamper
 
 
-@pytest.mark.parametrize("wrong", ["1.5", "twelve", "", "1e400", "NaN", 10**30])
+@pytest.mark.parametrize("wrong", [1.5, "1.5", "twelve", "", "1e400", "NaN", 10**30])
 def test_a_number_that_is_none_is_not_shown(standin: StandIn, wrong: Any) -> None:
     """Every place where the number stands, one at a time: shown as it is, left out or refused, never another number."""
     key = standin.keys[0]

@@ -156,9 +156,10 @@ def test_nothing_comes_back_and_it_is_done_later(standin: StandIn) -> None:
     assert until(lambda: changed(standin, before) == dict.fromkeys(several(standin), 5))
 
 
-def test_throttled(standin: StandIn) -> None:
+@pytest.mark.parametrize("lines", [1, 3])
+def test_throttled(standin: StandIn, lines: int) -> None:
     before = dict(standin.book.numbers)
-    sent = document(standin, dict.fromkeys(several(standin), 5))
+    sent = document(standin, dict.fromkeys(several(standin)[:lines], 5))
     with shaped(standin, "throttled"):
         answer = standin.adapter.send(sent, TIMEOUT_S)
     assert outcomes(answer) == ["not_executed"]
@@ -168,9 +169,11 @@ def test_throttled(standin: StandIn) -> None:
     assert outcomes(settled(standin, sent)) == ["applied"]  # the same again, once the target lets us
 
 
-def test_locked(standin: StandIn) -> None:
+@pytest.mark.parametrize("lines", [1, 3])
+def test_locked(standin: StandIn, lines: int) -> None:
+    """Alone, too: a refused line among others may be told not executed, a locked one is so by itself."""
     before = dict(standin.book.numbers)
-    sent = document(standin, dict.fromkeys(several(standin), 5))
+    sent = document(standin, dict.fromkeys(several(standin)[:lines], 5))
     with shaped(standin, "locked"):
         answer = standin.adapter.send(sent, TIMEOUT_S)
     assert outcomes(answer) == ["not_executed"]
@@ -235,12 +238,14 @@ def test_an_expired_login_is_renewed_inside_the_call(standin: StandIn) -> None:
     if standin.expire_login is None:
         pytest.skip("each call carries the login")
     before = dict(standin.book.numbers)
-    first = document(standin, {standin.keys[0]: 5})
+    key = standin.keys[0]
+    assert outcomes(settled(standin, document(standin, {key: 5}))) == ["applied"]
+    second = document(standin, {key: 2}, "second")
+    standin.expire_login()  # all that reading and sending were logged in with
+    assert outcomes(settled(standin, second)) == ["applied"]
     standin.expire_login()
-    assert outcomes(settled(standin, first)) == ["applied"]
-    standin.expire_login()
-    assert standin.adapter.show([standin.keys[0]])[standin.keys[0]].quantity == STOCKED + 5
-    assert changed(standin, before) == {standin.keys[0]: 5}
+    assert standin.adapter.show([key])[key].quantity == STOCKED + 7
+    assert changed(standin, before) == {key: 7}
 
 
 def test_a_wrong_login_executes_nothing(standin: StandIn) -> None:

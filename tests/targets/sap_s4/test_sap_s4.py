@@ -79,6 +79,16 @@ def test_user_and_password_are_enough() -> None:
         assert not [each for each in adapter.check() if not each.is_well]
 
 
+def test_a_wrong_password_is_told_by_each_call(standin: StandIn) -> None:
+    stranger = adapter_at(standin.base_url, False, login="basic")
+    with pytest.raises(ConfigurationError, match="refuses our login"):
+        stranger.show([ONE])
+    answer = stranger.send(a_document({ONE: 5}), TIMEOUT_S)
+    stranger.close()
+    assert [(each.outcome, each.code) for each in answer.lines.values()] == [("not_executed", "login_refused")]
+    assert not standin.faults.count
+
+
 def test_one_token_serves_until_it_is_refused(standin: StandIn) -> None:
     with between(standin.base_url) as proxy:
         adapter = adapter_at(proxy.base_url, True, login="basic")
