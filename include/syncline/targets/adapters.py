@@ -18,6 +18,8 @@ ADAPTERS = {
     "netsuite": "syncline.targets.netsuite.client",
     "sap_s4": "syncline.targets.sap_s4.client",
     "shop_api": "syncline.targets.shop.client",
+    "amazon_sp": "syncline.targets.amazon_sp.client",
+    "shopify": "syncline.targets.shopify.client",
 }
 
 
