@@ -1,4 +1,4 @@
-"""Where an adapter's secrets go: over https only, and as text that a header can hold."""
+"""What is asked before an adapter opens: where its secrets go, and whether the entry means what the adapter does."""
 
 from __future__ import annotations
 
@@ -49,3 +49,13 @@ def header_text(target: Target, connection: Connection, part: str) -> str:
         target=target.name,
         conn_id=connection.conn_id,
     )
+
+
+def checked_style(target: Target, writes: str) -> None:
+    """The entry's ``style`` is how the adapter writes. Raises ConfigurationError when it is not."""
+    if target.style != writes:
+        raise ConfigurationError(
+            f"Target {target.name}: style is {target.style!r} where its adapter writes by {writes}.",
+            next_step=f"Write `style: {writes}`, or choose another way to write in `options` if {target.kind} has one.",
+            target=target.name,
+        )

@@ -250,3 +250,8 @@ def test_what_is_missing_is_one_line(options: dict[str, Any], connection: dict[s
 def test_a_missing_option_is_named() -> None:
     with pytest.raises(ConfigurationError, match="seller_id"):
         open_adapter(entry().model_copy(update={"options": {}}), login_at("https://amazon.example"))
+
+
+def test_writes_no_deltas() -> None:
+    with pytest.raises(ConfigurationError, match="style is 'delta'"):
+        open_adapter(entry().model_copy(update={"style": "delta"}), login_at("https://amazon.example"))

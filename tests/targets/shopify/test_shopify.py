@@ -237,3 +237,9 @@ def test_opens_by_kind(shopify: Served) -> None:
     adapter = open_adapter(entry(), Connection("shop_de", "http", host=shopify.url, password=TOKEN))
     assert adapter.check()[0].is_well
     adapter.close()
+
+
+def test_style_and_option_are_one() -> None:
+    delta = entry(writes="delta").model_copy(update={"style": "set"})
+    with pytest.raises(ConfigurationError, match="style is 'set'"):
+        open_adapter(delta, Connection("shop_de", "http", host="https://shop.example", password=TOKEN))

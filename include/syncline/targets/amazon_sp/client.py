@@ -16,7 +16,7 @@ from syncline.targets.amazon_sp.api import ITEMS_PATH, SpApi
 from syncline.targets.amazon_sp.showing import is_sku, numbers_of, show_numbers
 from syncline.targets.contract import Capabilities, Check, Document, DocumentAnswer, LineAnswer
 from syncline.targets.http import NOT_ANSWERED
-from syncline.targets.opening import https_url
+from syncline.targets.opening import checked_style, https_url
 from syncline.targets.options import Options, needed, read_options
 from syncline.targets.reading import not_answered
 
@@ -135,6 +135,7 @@ def _unsendable(line: Line) -> str:
 def open_adapter(target: Target, connection: Connection) -> AmazonClient:
     """See ``syncline.targets.adapters``."""
     options = read_options(target, AmazonOptions)
+    checked_style(target, AmazonClient.capabilities.writes)
     form = {
         "grant_type": "refresh_token",
         "refresh_token": needed(target, connection, "extra.refresh_token"),

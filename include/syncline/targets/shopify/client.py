@@ -17,7 +17,7 @@ from syncline.partner_http import HeaderAuth, NoAuth
 from syncline.targets.contract import Capabilities, Check, Document, DocumentAnswer, LineAnswer
 from syncline.targets.http import NOT_ANSWERED, TargetHttp
 from syncline.targets.oauth import OAuth2
-from syncline.targets.opening import header_text, https_url
+from syncline.targets.opening import checked_style, header_text, https_url
 from syncline.targets.options import Options, needed, read_options
 from syncline.targets.reading import answered_alike, not_answered
 from syncline.targets.shopify.answers import Asked, read_answer
@@ -202,6 +202,7 @@ def _rights(told: Told) -> Check:
 def open_adapter(target: Target, connection: Connection) -> ShopifyClient:
     """See ``syncline.targets.adapters``. Without a login the password is an access token that stays."""
     options = read_options(target, ShopifyOptions)
+    checked_style(target, options.writes)
     base_url = https_url(target, connection)
     if not connection.login:
         auth = HeaderAuth(TOKEN_HEADER, header_text(target, connection, "password"))
