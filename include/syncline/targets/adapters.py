@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ADAPTERS = {
     "erp_api": "syncline.targets.erp.client",
     "netsuite": "syncline.targets.netsuite.client",
+    "rest": "syncline.targets.rest.client",
     "sap_s4": "syncline.targets.sap_s4.client",
     "shop_api": "syncline.targets.shop.client",
 }
