@@ -19,6 +19,7 @@ ADAPTERS = {
     "rest": "syncline.targets.rest.client",
     "sap_s4": "syncline.targets.sap_s4.client",
     "shop_api": "syncline.targets.shop.client",
+    "tryton": "syncline.targets.tryton.client",
 }
 
 
