@@ -19,7 +19,7 @@ from tests.targets.contract.telling import outcomes, reference
 
 from syncline.connections import Connection
 from syncline.errors import ConfigurationError, PartnerContractBroken
-from syncline.registry import Registry
+from syncline.registry import Registry, Target
 from syncline.targets.adapters import open_adapter
 from syncline.targets.contract import Capabilities, Document, Line
 from syncline.targets.http import Answer
@@ -28,7 +28,7 @@ from syncline.targets.rest.results import read_answer
 from syncline.targets.rest.template import MISSING, Unsendable, at, filled, filled_path, names_in
 from syncline.twin.vendors.book import Book
 from syncline.twin.vendors.faults import VendorFaults
-from syncline.twin.vendors.rest import build
+from syncline.twin.vendors.rest import CLIENT, build
 from syncline.twin.vendors.serving import served
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "targets" / "rest.md"
@@ -145,15 +145,39 @@ def test_style_and_secrets_are_asked_for() -> None:
         connected("http://127.0.0.1:1", SECRET, DELTA, "set")
     with pytest.raises(ConfigurationError, match="has no password"):
         connected("http://127.0.0.1:1", "", DELTA, "delta")
+    with pytest.raises(ConfigurationError, match="no https address in host"):
+        connected("http://stock.example", SECRET, DELTA, "delta")
+    with pytest.raises(ConfigurationError, match="a header can hold"):
+        connected("http://127.0.0.1:1", "two words", changed(DELTA, "auth", {"kind": "bearer"}), "delta")
 
 
-def test_the_pages_example_is_what_the_suite_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_come_from_another_server_over_https_too() -> None:
+    target = Target.model_validate(
+        {"name": "nobody", "kind": "rest", "conn_id": "nobody", "style": "delta", "sole_writer": False, "life_s": 30,
+         "options": DELTA}
+    )  # fmt: skip
+    app, _ = build(Book(), VendorFaults(), SECRET)
+    with served(app) as tokens, served(app) as base_url:
+        for url, is_well in ((tokens, True), ("http://login.example", False)):
+            connection = Connection(
+                "nobody", "http", base_url, login=CLIENT, password=SECRET, extra={"token_base_url": url}
+            )
+            if not is_well:
+                with pytest.raises(ConfigurationError, match=r"extra\.token_base_url"):
+                    open_adapter(target, connection)
+                continue
+            adapter = open_adapter(target, connection)
+            assert all(check.is_well for check in adapter.check())
+            adapter.close()
+
+
+def test_the_pages_example_is_what_the_suite_runs() -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     depot, window = Registry.model_validate({"sources": [], **yaml.safe_load(example)}).targets
     assert depot.options == DELTA
     locked = {"status": 423, "outcome": "not_executed"}
     assert window.options == changed(SET, "write.errors", [e for e in SET["write"]["errors"] if e != locked])
-    connection = Connection("x", "http", "stock.example", login="a", password="b")
+    connection = Connection("x", "http", "stock.example", schema="https", login="a", password="b")
     assert open_adapter(depot, connection).capabilities == Capabilities("delta", key="line", finds=True, lines_max=50)
     assert open_adapter(window, connection).capabilities == Capabilities("set", compare="version")
 

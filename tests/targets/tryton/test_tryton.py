@@ -227,7 +227,9 @@ def test_what_is_missing_is_told_in_one_line(options: dict[str, str], connection
     with pytest.raises(ConfigurationError, match=told) as error:
         open_adapter(
             Target.model_validate(values | {"options": options}),
-            Connection("books", "http", **({"host": "erp.example", "login": "a", "password": "b"} | connection)),
+            Connection(
+                "books", "http", **({"host": "https://erp.example", "login": "a", "password": "b"} | connection)
+            ),
         )
     assert "books" in str(error.value)
     assert "\n" not in str(error.value)

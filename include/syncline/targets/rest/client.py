@@ -9,10 +9,11 @@ from requests.auth import HTTPBasicAuth
 
 from syncline.errors import ConfigurationError, SynclineError
 from syncline.partner_http import HeaderAuth, NoAuth, bearer
-from syncline.targets.answers import broken, integral, read
+from syncline.targets.answers import broken, integral, not_taken, read, unconfirmed
 from syncline.targets.contract import Check, DocumentAnswer, Found, LineAnswer, Shown
 from syncline.targets.http import NOT_ANSWERED, Answer, TargetHttp
 from syncline.targets.oauth import OAuth2
+from syncline.targets.opening import header_text, https_url
 from syncline.targets.options import needed, read_options
 from syncline.targets.policy import TargetPolicy
 from syncline.targets.reading import answered_alike, not_answered
@@ -68,7 +69,7 @@ class RestClient:
         try:
             path = filled_path(write.path, values)
         except Unsendable:
-            return answered_alike(document, LineAnswer("refused", "unsendable"), None)
+            return not_taken(document, document.lines, "unsendable")
         try:
             answer = self._http.call(
                 write.method, path, timeout_s=timeout_s, params=_params(write.params, values),
@@ -83,12 +84,8 @@ class RestClient:
         if len(document.lines) > self.capabilities.lines_max:
             return answered_alike(document, LineAnswer("not_executed", "too_many_lines"), None)
         compared = {"version": "expected_version", "value": "shown"}.get(self.capabilities.compare, "reference")
-        missing = {line.reference for line in document.lines if getattr(line, compared) is None}
-        if not missing:
-            return None
-        refused, in_company = LineAnswer("refused", f"no_{compared}"), LineAnswer("not_executed", "in_company")
-        lines = {line.reference: refused if line.reference in missing else in_company for line in document.lines}
-        return DocumentAnswer(None, lines)
+        missing = [line for line in document.lines if getattr(line, compared) is None]
+        return not_taken(document, missing, f"no_{compared}") if missing else None
 
     def show(self, keys: Sequence[Key]) -> Mapping[Key, Shown]:
         """What the target shows of ``keys``, by one call a key or by lists, as ``read`` is declared."""
@@ -174,7 +171,7 @@ class RestClient:
         else:
             is_well = told == verify.is_
             checks = [Check("version", is_well, f"version {told}" + ("" if is_well else f", declared is {verify.is_}"))]
-        return checks + [Check("unconfirmed", True, each) for each in UNCONFIRMED]
+        return checks + unconfirmed(UNCONFIRMED)
 
 
 class FindingRestClient(RestClient):
@@ -217,23 +214,23 @@ def open_adapter(target: Target, connection: Connection) -> RestClient:
             next_step="Make both the same.",
             target=target.name,
         )
-    needed(target, connection, "host")
+    base_url = https_url(target, connection)
     auth, token_http = _auth(target, connection, options.auth)
     opened = FindingRestClient if options.find is not None else RestClient
-    return opened(TargetHttp(target.name, connection.base_url(), auth), options, TargetPolicy.of(target), token_http)
+    return opened(TargetHttp(target.name, base_url, auth), options, TargetPolicy.of(target), token_http)
 
 
 def _auth(target: Target, connection: Connection, auth: Auth) -> tuple[AuthBase, TargetHttp | None]:
     """The login, and the server that tokens come from: ``extra.token_base_url``, or the target itself."""
-    password = needed(target, connection, "password")
     if auth.kind == "bearer":
-        return bearer(password), None
+        return bearer(header_text(target, connection, "password")), None
     if auth.kind == "header":
-        return HeaderAuth(str(auth.header), password), None
-    login = needed(target, connection, "login")
+        return HeaderAuth(str(auth.header), header_text(target, connection, "password")), None
+    login, password = (needed(target, connection, part) for part in ("login", "password"))
     if auth.kind == "basic":
         return HTTPBasicAuth(login.encode(), password.encode()), None
     form = {"grant_type": "client_credentials", "client_id": login, "client_secret": password}
     form |= {"scope": auth.scope} if auth.scope else {}
-    token_http = TargetHttp(target.name, str(connection.extra.get("token_base_url") or connection.base_url()), NoAuth())
+    part = "extra.token_base_url" if "token_base_url" in connection.extra else "host"
+    token_http = TargetHttp(target.name, https_url(target, connection, part), NoAuth())
     return OAuth2(token_http, str(auth.token_path), lambda: form), token_http

@@ -16,8 +16,10 @@ from pydantic import StringConstraints
 
 from syncline.errors import SynclineError
 from syncline.partner_http import NoAuth
+from syncline.targets.answers import unconfirmed
 from syncline.targets.contract import Capabilities, Check, Found, Shown
 from syncline.targets.http import TargetHttp
+from syncline.targets.opening import https_url
 from syncline.targets.options import Options, needed, read_options
 from syncline.targets.policy import TargetPolicy
 from syncline.targets.tryton.catalog import CODE, CODES_MAX, ID, Catalog, in_parts, rows
@@ -133,7 +135,7 @@ class TrytonClient:
             self._checked("rights", self._rights),
             self._checked("unfinished", self._unfinished),
         ]
-        return checks + [Check("unconfirmed", True, each) for each in UNCONFIRMED]
+        return checks + unconfirmed(UNCONFIRMED)
 
     def _checked(self, name: str, look: Callable[[], tuple[bool, str]]) -> Check:
         try:
@@ -179,6 +181,6 @@ class TrytonClient:
 def open_adapter(target: Target, connection: Connection) -> TrytonClient:
     """See ``syncline.targets.adapters``."""
     options = read_options(target, TrytonOptions)
-    needed(target, connection, "host")
+    base_url = https_url(target, connection)
     login, password = (needed(target, connection, part) for part in ("login", "password"))
-    return TrytonClient(connection.base_url(), login, password, options, TargetPolicy.of(target))
+    return TrytonClient(base_url, login, password, options, TargetPolicy.of(target))
