@@ -217,7 +217,9 @@ def open_adapter(target: Target, connection: Connection) -> RestClient:
     base_url = https_url(target, connection)
     auth, token_http = _auth(target, connection, options.auth)
     opened = FindingRestClient if options.find is not None else RestClient
-    return opened(TargetHttp(target.name, base_url, auth), options, TargetPolicy.of(target), token_http)
+    return opened(
+        TargetHttp(target.name, base_url, auth), options, TargetPolicy.of(target, options.proves()), token_http
+    )
 
 
 def _auth(target: Target, connection: Connection, auth: Auth) -> tuple[AuthBase, TargetHttp | None]:

@@ -183,4 +183,4 @@ def open_adapter(target: Target, connection: Connection) -> TrytonClient:
     options = read_options(target, TrytonOptions)
     base_url = https_url(target, connection)
     login, password = (needed(target, connection, part) for part in ("login", "password"))
-    return TrytonClient(base_url, login, password, options, TargetPolicy.of(target))
+    return TrytonClient(base_url, login, password, options, TargetPolicy.of(target, TrytonClient.capabilities))
