@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import time
+import zlib
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -94,13 +95,14 @@ class PartnerHttp:
     ) -> Answer:
         """One request, and its answer whole; ``timeout_s`` runs from here to the last byte.
 
-        ``body`` goes as JSON, ``form`` as a form.
+        ``body`` goes as JSON, ``form`` as a form. ``headers`` may ask for gzip; the limit is that of what comes out.
 
         Raises:
             CallFailed, CertificateRefused: see there.
         """
         began_s = time.monotonic()
         sent = {"Accept": "application/json", "Accept-Encoding": "identity"} | dict(headers or {})
+        may_be_gzip = sent["Accept-Encoding"] == "gzip"
         try:
             with (
                 self._deadline.of(timeout_s),
@@ -110,7 +112,7 @@ class PartnerHttp:
                 ) as response,
             ):  # fmt: skip
                 is_good = 200 <= response.status_code < 300
-                content = _content(response, bytes_max) if is_good else _evidence(response)
+                content = _content(response, bytes_max, may_be_gzip) if is_good else _evidence(response)
         except (requests.RequestException, HTTPError, OSError) as error:
             # An exception's own text may hold the address with its query or a header; its kind is enough.
             if _is_about_certificate(error):
@@ -123,21 +125,45 @@ class PartnerHttp:
         return Answer(response.status_code, response.headers, content)
 
 
-def _content(response: requests.Response, bytes_max: int) -> bytes:
+def _content(response: requests.Response, bytes_max: int, may_be_gzip: bool = False) -> bytes:
     """The body, read as it arrives, so that an endless one is cut off at ``bytes_max``."""
-    if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding != "identity" and not (may_be_gzip and encoding == "gzip"):
         raise CallFailed("the body is compressed, which was not asked for", is_malformed=True)
+    inflating = _Inflating(bytes_max) if encoding == "gzip" else None
     chunks: list[bytes] = []
-    size = 0
+    received = size = 0
     while chunk := response.raw.read1(CHUNK_BYTES):
-        chunks.append(chunk)
-        size += len(chunk)
+        received += len(chunk)
+        chunks.append(inflating.inflated(chunk) if inflating else chunk)
+        size += len(chunks[-1])
         if size > bytes_max:
             raise CallFailed(f"the body is longer than {bytes_max} bytes", is_malformed=True)
     declared = response.headers.get("Content-Length", "")
-    if declared.isascii() and declared.isdecimal() and int(declared[:20]) != size:
-        raise CallFailed(f"the body has {size} bytes where Content-Length says {declared[:20]}", is_malformed=True)
+    if declared.isascii() and declared.isdecimal() and int(declared[:20]) != received:
+        raise CallFailed(f"the body has {received} bytes where Content-Length says {declared[:20]}", is_malformed=True)
+    if inflating and not inflating.is_whole:
+        raise CallFailed("the compressed body is cut short", is_malformed=True)
     return b"".join(chunks)
+
+
+class _Inflating:
+    """A gzip stream, never held whole when it is longer than ``bytes_max``."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+
+    def inflated(self, chunk: bytes) -> bytes:
+        try:
+            return self._stream.decompress(chunk, self._bytes_max + 1)
+        except zlib.error:
+            raise CallFailed("the compressed body cannot be read", is_malformed=True) from None
+
+    @property
+    def is_whole(self) -> bool:
+        """Its end has come, and nothing after it."""
+        return self._stream.eof and not self._stream.unused_data
 
 
 def _evidence(response: requests.Response) -> bytes:
@@ -178,3 +204,10 @@ class HeaderAuth(AuthBase):
 def bearer(token: str) -> HeaderAuth:
     """The usual one."""
     return HeaderAuth("Authorization", f"Bearer {token}")
+
+
+class NoAuth(AuthBase):
+    """A call without a secret; an auth object for the same reason."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 
 # Each module has open_adapter(target, connection), and imports its vendor's peculiarities only when it is used.
 ADAPTERS = {
+    "amazon_sp": "syncline.targets.amazon_sp.client",
     "erp_api": "syncline.targets.erp.client",
+    "netsuite": "syncline.targets.netsuite.client",
+    "rest": "syncline.targets.rest.client",
+    "sap_s4": "syncline.targets.sap_s4.client",
     "shop_api": "syncline.targets.shop.client",
+    "shopify": "syncline.targets.shopify.client",
+    "tryton": "syncline.targets.tryton.client",
 }
 
 

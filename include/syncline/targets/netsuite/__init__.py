@@ -1,0 +1,1 @@
+"""NetSuite by SuiteTalk REST web services."""

@@ -1,0 +1,1 @@
+"""A REST API that the registry describes: no code of its own for any vendor."""

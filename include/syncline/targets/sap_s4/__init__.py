@@ -1,0 +1,1 @@
+"""SAP S/4HANA: goods movements as material documents, by OData."""

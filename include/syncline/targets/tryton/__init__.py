@@ -1,0 +1,1 @@
+"""Tryton, an ERP: corrections as internal shipments, over its JSON-RPC."""
