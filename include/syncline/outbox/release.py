@@ -28,7 +28,8 @@ RELEASED_BY = "released by "  # begins the reason of a row that a person let go;
 LET_GO_BY = "let go by "  # the same for a whole trip: no breaker holds it again, a reason of its own does
 
 # A reason that asks for a person: a later batch in which the rule is silent proves nothing about it.
-FOR_A_PERSON = {"above tolerance"}
+UNCOMPARED = "set without compare"
+FOR_A_PERSON = {"above tolerance", UNCOMPARED}
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import Rollback
 
+from syncline.outbox.release import RELEASED_BY, UNCOMPARED
 from syncline.outbox.transitions import lock_outbox, transition
 from syncline.targets.contract import Document, Line
 from syncline.targets.durations import real
@@ -77,6 +78,7 @@ def claim(
     None: nothing is due, or others hold the lanes of all that is.
     """
     forget_keys(conn, policy, clock)
+    hold_uncompared(conn, policy, clock)
     values = {"target": policy.target, "now": clock.now(), "limit": CANDIDATES_MAX}
     due = [Due(Line(*row[:6]), *row[6:]) for row in conn.execute(DUE, values).fetchall()]
     free = _Lanes(conn, policy.target, lanes)
@@ -110,6 +112,21 @@ def forget_keys(conn: psycopg.Connection, policy: TargetPolicy, clock: Clock) ->
             transition(conn, reference, "pending", "unknown", at=at, reason="the target forgets its key")
             for reference in over
         )
+
+
+def hold_uncompared(conn: psycopg.Connection, policy: TargetPolicy, clock: Clock) -> int:
+    """A set without compare, on a number that others write, would undo what they did: a person lets it go, or not."""
+    if policy.can.writes != "set" or policy.can.compare != "none" or policy.sole_writer:
+        return 0
+    at = clock.now()
+    with conn.transaction():
+        lock_outbox(conn, policy.target)
+        rows = conn.execute(
+            "select correction_id from ops.outbox where target = %s and state = 'pending' and tries = 0 "
+            "and not starts_with(coalesce(reason, ''), %s) order by correction_id",
+            (policy.target, RELEASED_BY),
+        ).fetchall()
+        return sum(transition(conn, each, "pending", "held", at=at, reason=UNCOMPARED) for (each,) in rows)
 
 
 class _Lanes:

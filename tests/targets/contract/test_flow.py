@@ -20,6 +20,7 @@ from tests.targets.contract.conftest import LATE_S
 
 from syncline.clock import Clock
 from syncline.errors import PartnerUnavailable
+from syncline.outbox.desk import release_held
 from syncline.targets.policy import TargetPolicy
 from syncline.warehouse.connect import connect_dsn
 
@@ -95,7 +96,9 @@ def test_every_correction_takes_effect_once_whatever_goes_wrong(loop: AdapterLoo
 
 
 def test_what_others_change_is_corrected_from_a_new_reading(loop: AdapterLoop, standin: StandIn) -> None:
-    loop.policy = replace(loop.policy, sole_writer=False)
+    # A set without compare waits for a person there: the next test.
+    is_uncompared = (standin.capabilities.writes, standin.capabilities.compare) == ("set", "none")
+    loop.policy = replace(loop.policy, sole_writer=is_uncompared)
     loop.truth = {key: standin.book.numbers[key] + 3 for key in standin.keys}
     loop.cycle()
     loop.cycle()
@@ -105,3 +108,21 @@ def test_what_others_change_is_corrected_from_a_new_reading(loop: AdapterLoop, s
         if loop.is_quiet():
             break
     assert {key: standin.book.numbers[key] for key in standin.keys} == loop.truth
+
+
+def test_a_set_without_compare_on_a_number_others_write_waits_for_a_person(loop: AdapterLoop, standin: StandIn) -> None:
+    if (standin.capabilities.writes, standin.capabilities.compare) != ("set", "none"):
+        pytest.skip("compares, or sends deltas")
+    loop.policy = replace(loop.policy, sole_writer=False)
+    loop.truth = {key: standin.book.numbers[key] + 3 for key in standin.keys}
+    for _ in range(3):
+        loop.cycle()
+    assert loop.states() == {"held": len(standin.keys)}
+    assert standin.book.effects == []
+    ((correction, reason),) = loop.owner.execute(
+        "select correction_id, reason from ops.outbox order by item limit 1"
+    ).fetchall()
+    assert reason == "set without compare"
+    release_held(loop.publisher, correction, by="somebody", at=loop.clock.now())
+    loop.push()
+    assert len(standin.book.effects) == 1
