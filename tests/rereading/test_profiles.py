@@ -16,7 +16,7 @@ ADJUSTED = (
 )
 
 
-@pytest.mark.parametrize("is_settled", [True, False])
+@pytest.mark.parametrize("is_settled", [pytest.param(True, marks=pytest.mark.deep), False])
 def test_33_case_and_the_sign_of_a_947(
     new_warehouse: Callable[[], Warehouse], misread: Callable[..., str], is_settled: bool
 ) -> None:

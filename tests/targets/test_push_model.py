@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from syncline.targets.contract import Outcome
 
 LEASE, LIFE, LAG = 1, 2, 1
-TRIES, LAST = 3, 10  # how far the model goes: two tries without proof, and one that was turned away
+TRIES, LAST = 3, 9  # how far the model goes: two tries without proof, and one that was turned away
 LAST_LAG = LAG + 4  # the longest of all below
 BEGAN, WANTED = 5, 8  # what the target showed, and what it should show
 HARMLESS = ("not_executed", "absent")

@@ -55,9 +55,9 @@ class OpenSsh:
             self.port = free.getsockname()[1]
         config = CONFIG.format(port=self.port, home=home, user=getpass.getuser(), root=root, flags=flags)
         (home / "sshd_config").write_text(config)
-        self._made_folder = os.geteuid() == 0 and not PRIVILEGE_SEPARATION.exists()
-        if self._made_folder:
-            PRIVILEGE_SEPARATION.mkdir(mode=0o755)
+        if os.geteuid() == 0:
+            # It stays: another worker's server needs it as long as it runs, and the system empties /run at its start.
+            PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
         self._log = (home / "log").open("wb")
         self._process = subprocess.Popen(
             [str(installed()), "-D", "-e", "-f", str(home / "sshd_config")],
@@ -103,8 +103,6 @@ class OpenSsh:
         for each in alive:
             each.kill()
         self._log.close()
-        if self._made_folder:
-            PRIVILEGE_SEPARATION.rmdir()
         assert not alive, f"sessions outlived the server: {alive}"
 
 

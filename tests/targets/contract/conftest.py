@@ -13,8 +13,21 @@ from tests.targets.contract.standin import StandIn
 from syncline.twin.vendors.book import Book
 from syncline.twin.vendors.faults import VendorFaults
 
-KINDS = sorted(path.stem.removeprefix("standin_") for path in Path(__file__).parent.glob("standin_*.py"))
+HERE = Path(__file__).parent
+KINDS = sorted(path.stem.removeprefix("standin_") for path in HERE.glob("standin_*.py"))
 LATE_S = 0.4
+# The long parts of the suite are run for these in every `make test`, for all kinds by `make test-deep`: a target with a
+# look-up and one with a document's key and a compare by value.
+ALWAYS = ("sap_s4", "shopify")
+LONG = ("test_flow.py", "test_hostile.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        kind = callspec.params.get("standin") if callspec is not None else None
+        if kind is not None and kind not in ALWAYS and item.path.name in LONG and item.path.parent == HERE:
+            item.add_marker(pytest.mark.deep)
 
 
 @pytest.fixture(params=KINDS)

@@ -18,7 +18,7 @@ from syncline.targets.contract import DocumentAnswer
 
 KNOWN = (PartnerContractBroken, PartnerUnavailable, ConfigurationError)
 SEED = 20261122
-MUTATIONS = 60
+MUTATIONS = 25
 WRONG: tuple[Any, ...] = (
     None, True, -1, 1.5, 10**30, "", "x" * 5000, "1e9", "\x00", [], [[]], {}, {"a": None}, [None, 7], float("nan"),
 )  # fmt: skip
