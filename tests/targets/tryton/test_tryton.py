@@ -25,6 +25,8 @@ from syncline.targets.contract import Document, DocumentAnswer, Found, Line
 from syncline.twin.vendors.faults import VendorFaults
 from syncline.twin.vendors.serving import served
 
+# A fresh machine installs Tryton first, which takes one to several minutes.
+pytestmark = pytest.mark.deep
 TIMEOUT_S = 20.0
 
 
