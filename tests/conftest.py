@@ -30,7 +30,7 @@ for inherited in [name for name in os.environ if name.startswith("AIRFLOW_CONN_"
 for inherited in ("SYNCLINE_DSN", "SYNCLINE_CLOCK"):
     os.environ.pop(inherited, None)
 
-from tests.databases import TEMPLATE, throw_away  # noqa: E402
+from tests.databases import TEMPLATE, throw_away, told_by_the_floor  # noqa: E402
 
 from syncline.warehouse import embedded  # noqa: E402
 from syncline.warehouse.connect import connect_dsn  # noqa: E402
@@ -115,7 +115,11 @@ def candidates(warehouse: psycopg.Connection) -> None:
         create table canonical.candidate_corrections (
           batch_id bigint, target text, item text, location text, item_class text, wanted bigint, shown bigint,
           reading_no bigint, expected_version text, in_flight bigint, delta bigint, kind text, hold_reason text,
-          is_open boolean, units_max bigint, unit_value bigint)
+          is_open boolean, units_max bigint, unit_value bigint,
+          event text generated always as (case kind when 'delta' then 'books' else 'available' end) stored,
+          is_shadow boolean not null default false,
+          fact_id text default 'floor')
         """
     )
+    told_by_the_floor(warehouse)
     warehouse.execute("grant select on canonical.candidate_corrections to syncline_publisher")

@@ -59,10 +59,12 @@ def build(batch_id: int) -> int:
 def gate(batch_id: int) -> int:
     """Let Great Expectations judge the candidates; a critical failure holds the batch and fails the task."""
     from syncline.gate.check import check
+    from syncline.registry import load_registry
     from syncline_airflow.connections import connection, warehouse
 
+    targets = [target.name for target in load_registry().targets]
     with warehouse("publisher") as publisher:
-        verdict = check(connection("warehouse_publisher").postgres_dsn("+psycopg2"), publisher, batch_id)
+        verdict = check(connection("warehouse_publisher").postgres_dsn("+psycopg2"), publisher, batch_id, targets)
     if verdict.already:
         log.info("batch %s was released before: nothing is judged again", batch_id)
     else:

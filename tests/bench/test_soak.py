@@ -92,8 +92,8 @@ insert into raw.facts (fact_id, load_id, document_id, position, source, feed, re
   from generate_series(1, 3) n, unnest(array['on_hand', 'allocated']) m;
 insert into ops.target_versions select 'erp', 'A', 'DC1', n, n, n from generate_series(1, 3) n;
 insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, quantity,
-    state, batch_id, created_at, changed_at)
-  values ('c2', 'erp', 'A', 'DC1', 2, 1, 'delta', 2, 0, 2, 'pending', 2, now(), now());
+    state, batch_id, created_at, changed_at, fact_id)
+  values ('c2', 'erp', 'A', 'DC1', 2, 1, 'delta', 2, 0, 2, 'pending', 2, now(), now(), 'f2on_hand');
 update ops.outbox set state = 'sent', tries = 1;
 update ops.outbox set state = 'applied';
 insert into ops.target_changes values

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from tests.config.running import START, Run
 from tests.config.world import Telling, World
+from tests.databases import told_by_the_floor
 from typer.testing import CliRunner
 
 from syncline import resolve
@@ -197,11 +198,12 @@ def test_another_channel_rule_queues_its_keys_and_another_limit_what_is_not_sent
     assert (added.queued_corrections, added.touched_keys, added.redriven_facts) == (2, 0, 0)
     conn.execute("delete from ops.correction_queue")
 
+    told_by_the_floor(conn)
     for item, state in (("A", "pending"), ("B", "held")):
         conn.execute(
             "insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, "
-            "shown, quantity, state, batch_id, created_at, changed_at) "
-            "values (%s, 'erp', %s, 'HUB', 1, 1, 'delta', 9, 2, 7, %s, 1, %s, %s)",
+            "shown, quantity, state, batch_id, created_at, changed_at, fact_id) "
+            "values (%s, 'erp', %s, 'HUB', 1, 1, 'delta', 9, 2, 7, %s, 1, %s, %s, 'floor')",
             (f"c-{item}", item, state, START, START),
         )
     rows = World(0).rows

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
+from tests.databases import told_by_the_floor
 
 from syncline.outbox.trips import one_trip
 from syncline_airflow.approval import BreakerQuestion, ask_about, question
@@ -27,14 +28,15 @@ def trip(warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str], mon
         "password": parts.password, "schema": parts.path[1:],
     }  # fmt: skip
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_PUBLISHER", json.dumps(value))
+    told_by_the_floor(warehouse)
     warehouse.execute("insert into ops.batches (as_of, state) values (%s, 'released')", (AT,))
     warehouse.execute("insert into ops.target_cursors values ('erp', 1, %s)", (AT,))
     warehouse.execute("insert into ops.target_versions values ('erp', 'SKU-0001', 'DC1', 1, 900, 1)")
     warehouse.execute("insert into ops.target_readings values ('erp', 'SKU-0001', 'DC1', 1, 10, null, %s)", (AT,))
     warehouse.execute(
         "insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, "
-        "quantity, state, reason, batch_id, created_at, changed_at) values ('abcdef0123456789', 'erp', 'SKU-0001', "
-        "'DC1', 1, 1, 'delta', 900, 10, 890, 'held', 'breaker 1: too many units', 1, %s, %s)",
+        "quantity, state, reason, batch_id, created_at, changed_at, fact_id) values ('abcdef0123456789', 'erp', "
+        "'SKU-0001', 'DC1', 1, 1, 'delta', 900, 10, 890, 'held', 'breaker 1: too many units', 1, %s, %s, 'floor')",
         (AT, AT),
     )
     put_trip(warehouse, "units")

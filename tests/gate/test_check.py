@@ -10,13 +10,18 @@ import psycopg
 import pytest
 
 from syncline.errors import BatchHeld, ConfigurationError, TerminalError
-from syncline.gate.check import check
+from syncline.gate import check as gate
 from syncline.gate.suite import load_suite
 from syncline.home import project_root
 from syncline.outbox.release import release
 from syncline.warehouse.connect import connect_dsn
 
+TARGETS = ("erp", "shop")
 SUITE = project_root() / "expectations" / "candidate_corrections.yml"
+
+
+def check(dsn: str, conn: psycopg.Connection, batch_id: int, **rest: Any) -> gate.GateVerdict:
+    return gate.check(dsn, conn, batch_id, TARGETS, **rest)
 
 
 @pytest.fixture
@@ -42,15 +47,16 @@ def put(conn: psycopg.Connection, batch: int, **changes: Any) -> None:
     row: dict[str, Any] = {
         "batch_id": batch, "target": "erp", "item": "SKU-0009", "location": "DC1", "item_class": "A", "wanted": 12,
         "shown": 10, "reading_no": 1, "expected_version": None, "in_flight": 0, "kind": "delta", "hold_reason": None,
-        "is_open": False, "units_max": 50,
+        "is_open": False, "units_max": 50, "fact_id": "floor",
     } | changes  # fmt: skip
     if "delta" not in row:
         row["delta"] = None if None in (row["wanted"], row["shown"]) else row["wanted"] - row["shown"]
     conn.execute(
-        "insert into canonical.candidate_corrections values (%(batch_id)s, %(target)s, %(item)s, %(location)s, "
-        "%(item_class)s, "
-        "%(wanted)s, %(shown)s, %(reading_no)s, %(expected_version)s, %(in_flight)s, %(delta)s, %(kind)s, "
-        "%(hold_reason)s, %(is_open)s, %(units_max)s)",
+        "insert into canonical.candidate_corrections (batch_id, target, item, location, item_class, wanted, shown, "
+        "reading_no, expected_version, in_flight, delta, kind, hold_reason, is_open, units_max, fact_id) values "
+        "(%(batch_id)s, %(target)s, %(item)s, %(location)s, %(item_class)s, %(wanted)s, %(shown)s, %(reading_no)s, "
+        "%(expected_version)s, %(in_flight)s, %(delta)s, %(kind)s, %(hold_reason)s, %(is_open)s, %(units_max)s, "
+        "%(fact_id)s)",
         row,
     )
     if row["shown"] is not None and row["reading_no"] is not None and row["target"]:
@@ -100,6 +106,26 @@ def test_failing_rows_are_held_with_their_reason_and_the_others_flow(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("compare", "version", "is_sole_writer", "is_held"),
+    [
+        ("version", None, False, True), ("version", "7", False, False), ("value", None, False, False),
+        ("none", None, False, True), ("none", "7", False, True), ("none", None, True, False),
+    ],
+)  # fmt: skip
+def test_a_set_is_held_unless_the_target_compares_or_nobody_else_writes(
+    warehouse: psycopg.Connection, publisher: psycopg.Connection, warehouse_dsn: Callable[[str], str], batch: int,
+    compare: str, version: str | None, is_sole_writer: bool, is_held: bool,
+) -> None:  # fmt: skip
+    warehouse.execute(
+        "insert into ops.target_traits values ('shop', 'set', %s, false, %s, '2026-11-02T09:00Z')",
+        (compare, is_sole_writer),
+    )
+    put(warehouse, batch, item="SKU-0013", target="shop", kind="set", expected_version=version)
+    verdict = check(warehouse_dsn("publisher"), publisher, batch)
+    assert verdict.failed == ({"set_has_compare": 1} if is_held else {})
+
+
 def test_more_rows_than_the_library_reports_are_all_held(
     warehouse: psycopg.Connection, publisher: psycopg.Connection, warehouse_dsn: Callable[[str], str], batch: int
 ) -> None:
@@ -118,6 +144,7 @@ def test_more_rows_than_the_library_reports_are_all_held(
         ("only_this_batch", {"batch_id": 999}),
         ("target_is_ours", {"target": "billing"}),
         ("kind_fits_target", {"kind": "set"}),
+        ("books_follow_the_floor", {"fact_id": None}),
         ("delta_adds_up", {"delta": 7}),
         ("one_row_per_key", {"item": "SKU-0001"}),
         ("shown_is_its_reading", {"reading_no": None, "shown": None}),
@@ -127,6 +154,7 @@ def test_a_critical_failure_holds_the_batch_until_the_cause_is_gone(
     warehouse: psycopg.Connection, publisher: psycopg.Connection, warehouse_dsn: Callable[[str], str], batch: int,
     rule: str, changes: dict[str, Any],
 ) -> None:  # fmt: skip
+    warehouse.execute("insert into ops.target_traits values ('erp', 'delta', 'none', true, true, '2026-11-02T09:00Z')")
     put(warehouse, batch, **changes)
     if rule == "shown_is_its_reading":
         warehouse.execute(
@@ -165,7 +193,7 @@ def test_a_rule_that_cannot_be_evaluated_is_critical(
         "arguments: {unexpected_rows_query: 'select no_such_column from {batch}'}}\n"
     )
     with pytest.raises(BatchHeld, match="crash could not be evaluated"):
-        check(warehouse_dsn("publisher"), publisher, batch, suite)
+        check(warehouse_dsn("publisher"), publisher, batch, suite_path=suite)
 
 
 def test_a_released_batch_is_not_judged_again(

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from tests.databases import told_by_the_floor
 from typer.testing import CliRunner
 
 from syncline.cli.outbox import app
@@ -29,13 +30,14 @@ def correction(
     }  # fmt: skip
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_PUBLISHER", json.dumps(value))
     monkeypatch.setenv("COLUMNS", "200")
+    told_by_the_floor(warehouse)
     warehouse.execute("insert into ops.batches (as_of, state) values (%s, 'released')", (AT,))
     warehouse.execute("insert into ops.target_versions values ('erp', 'SKU-0001', 'DC1', 1, 900, 1)")
     warehouse.execute("insert into ops.target_readings values ('erp', 'SKU-0001', 'DC1', 1, 10, null, %s)", (AT,))
     warehouse.execute(
         "insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, "
-        "quantity, state, reason, batch_id, created_at, changed_at) values ('abcdef0123456789', 'erp', 'SKU-0001', "
-        "'DC1', 1, 1, 'delta', 900, 10, 890, 'held', 'above tolerance', 1, %s, %s)",
+        "quantity, state, reason, batch_id, created_at, changed_at, fact_id) values ('abcdef0123456789', 'erp', "
+        "'SKU-0001', 'DC1', 1, 1, 'delta', 900, 10, 890, 'held', 'above tolerance', 1, %s, %s, 'floor')",
         (AT, AT),
     )
     return "abcdef0123456789"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from psycopg.errors import RestrictViolation, UniqueViolation
+from tests.databases import told_by_the_floor
 
 from syncline.errors import TerminalError
 from syncline.outbox.states import MOVES, OPEN, State, move
@@ -24,6 +25,7 @@ WAYS: dict[State, tuple[State, ...]] = {
 
 
 def put(conn: psycopg.Connection, correction_id: str = "c1", item: str = "SKU-0001", state: str = "pending") -> str:
+    told_by_the_floor(conn)
     conn.execute(
         "insert into ops.batches (batch_id, as_of, state) overriding system value values (1, %s, 'released') on "
         "conflict do nothing",
@@ -32,8 +34,8 @@ def put(conn: psycopg.Connection, correction_id: str = "c1", item: str = "SKU-00
     conn.execute(
         "insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, "
         "shown, quantity, "
-        "state, batch_id, created_at, changed_at) values (%s, 'erp', %s, 'DC1', 1, 1, 'delta', 12, 10, 2, %s, "
-        "1, %s, %s)",
+        "state, batch_id, created_at, changed_at, fact_id) values (%s, 'erp', %s, 'DC1', 1, 1, 'delta', 12, 10, 2, "
+        "%s, 1, %s, %s, 'floor')",
         (correction_id, item, state, AT, AT),
     )
     return correction_id
@@ -113,7 +115,7 @@ def test_one_open_correction_for_each_key(warehouse: psycopg.Connection) -> None
             "insert into ops.outbox select 'c2', target, item, location, 2, reading_no, kind, wanted, shown, "
             "quantity, expected_version, "
             "state, reason, batch_id, tries, not_before, lease_until, lease_holder, created_at, changed_at, "
-            "closed_at from ops.outbox"
+            "closed_at, document_id, event, fact_id from ops.outbox"
         )
     with pytest.raises(RestrictViolation):
         put(warehouse, "c3", "SKU-0003", "sent")

@@ -93,7 +93,7 @@ insert into ops.batches (as_of, state) values (%(at)s, 'released');
 insert into ops.batch_loads select %(load)s, max(batch_id) from ops.batches;
 insert into ops.target_versions select 'erp', 'SKU-0001', 'DC1', %(load)s, 45, max(batch_id) from ops.batches;
 insert into ops.outbox select %(event)s || '-c', 'erp', 'SKU-0001', 'DC1', %(load)s, 1, 'delta', 45, 50, -5, null,
-    'pending', null, max(batch_id), 0, null, null, null, %(at)s, %(at)s, null from ops.batches;
+    'pending', null, max(batch_id), 0, null, null, null, %(at)s, %(at)s, null, null, 'books', %(fact)s from ops.batches;
 """
 
 
@@ -157,7 +157,7 @@ def test_a_reference_posted_twice_is_a_double_post(resolved: psycopg.Connection)
 def test_every_column_and_what_is_open_are_printed(resolved: psycopg.Connection) -> None:
     resolved.execute(
         "insert into ops.outbox select 'held-1', target, item, 'DC2', 9, 1, kind, 1, 1, 1, null, 'held', 'conflict',"
-        " batch_id, 0, null, null, null, created_at, changed_at, null from ops.outbox limit 1"
+        " batch_id, 0, null, null, null, created_at, changed_at, null, null, event, fact_id from ops.outbox limit 1"
     )
     baselines = [Outcome(kind.name, {ONE: 45}, set(), [], 0, 0) for kind in BASELINES]
     scores = score_all(resolved, truth(45, baselines=baselines))

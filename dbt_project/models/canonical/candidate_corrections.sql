@@ -9,26 +9,19 @@ with stock as (
   select item, location from {{ source('ops', 'correction_queue') }}
 ),
 
--- Also those that have no rule any more.
-channels as (
-  select distinct channel from {{ source('ops', 'channel_rules') }}
+-- Which number a target shows, where and in which mode: the most specific subscription says (ADR 0025).
+subscribed as (
+  select distinct on (c.subscriber, s.item, s.location)
+    c.subscriber as target, c.event, c.mode, c.outside, s.item, s.location
+  from stock as s
+  inner join {{ source('ops', 'current_items') }} as i on s.item = i.item
+  inner join {{ source('ops', 'current_subscriptions') }} as c
+    on c.event in ('books', 'available') and c.location in (s.location, '*') and c.item_class in (i.item_class, '*')
+  order by c.subscriber asc, s.item asc, s.location asc, c.location = '*' asc, c.item_class = '*' asc
 ),
 
 wanted_keys as (
-  select 'erp' as target, s.item, s.location from stock as s
-  union
-  select c.channel, s.item, s.location
-  from stock as s
-  inner join {{ source('ops', 'current_channel_rules') }} as c on s.location = c.location or c.location = '*'
-  union
-  -- A key that a channel was told of and that no rule includes any more is not for sale: the channel must show 0.
-  select c.channel, s.item, s.location
-  from stock as s
-  cross join channels as c
-  where exists (
-    select from {{ source('ops', 'target_versions') }} as v
-    where v.target = c.channel and v.item = s.item and v.location = s.location
-  )
+  select target, event, mode, outside, item, location from subscribed where mode <> 'off'
 ),
 
 -- A lot-grained measure is summed: targets keep one number for an item at a location.
@@ -145,12 +138,12 @@ readings as (
 
 wanted as (
   select
-    k.target, k.item, k.location,
+    k.target, k.event, k.mode, k.outside, k.item, k.location,
     coalesce(f.units, 0) as in_flight,
     n.has_base,
     -- A lot below zero waits for its receipt, whatever the others hold: their sum is wrong by it in the books.
-    k.target = 'erp' and n.is_negative as is_negative,
-    case when k.target = 'erp' then n.on_hand - n.consigned
+    k.event = 'books' and n.is_negative as is_negative,
+    case when k.event = 'books' then n.on_hand - n.consigned
       when r.target is null or r.is_ended then 0
       else greatest(
         0,
@@ -162,8 +155,9 @@ wanted as (
   inner join stock_numbers as n on k.item = n.item and k.location = n.location
   left join rules as r on k.target = r.target and k.item = r.item and k.location = r.location
   left join in_flight as f on k.target = f.target and k.item = f.item and k.location = f.location
+  -- A key that a channel was told of and that no rule includes any more is not for sale: the channel must show 0.
   where n.on_hand is not null and (
-    k.target = 'erp' or r.target is not null or exists (
+    k.event = 'books' or r.target is not null or exists (
       select from {{ source('ops', 'target_versions') }} as v
       where v.target = k.target and v.item = k.item and v.location = k.location
     )
@@ -174,11 +168,11 @@ wanted as (
 -- shows nothing of what nobody knows; in the books our own part is to be taken back. Without a base a person lets it go.
 forsaken as (
   select
-    k.target, k.item, k.location,
+    k.target, k.event, k.mode, k.outside, k.item, k.location,
     0 as in_flight,
     false as has_base,
     false as is_negative,
-    case when k.target = 'erp' then coalesce(g.quantity - (
+    case when k.event = 'books' then coalesce(g.quantity - (
       select coalesce(sum(c.delta), 0) from {{ source('ops', 'target_changes') }} as c
       where c.target = k.target and c.item = k.item and c.location = k.location and c.correction_id is not null
     ), 0) else 0 end as wanted
@@ -193,9 +187,18 @@ forsaken as (
 ),
 
 keys as (
-  select target, item, location, in_flight, has_base, is_negative, wanted from wanted
+  select target, event, mode, outside, item, location, in_flight, has_base, is_negative, wanted from wanted
   union all
-  select target, item, location, in_flight, has_base, is_negative, wanted from forsaken
+  select target, event, mode, outside, item, location, in_flight, has_base, is_negative, wanted from forsaken
+),
+
+-- Books follow the floor: the newest entry of what is on hand is what a correction answers.
+entries as (
+  select distinct on (l.item, l.location) l.item, l.location, l.fact_id
+  from stock as s
+  inner join {{ ref('ledger') }} as l on s.item = l.item and s.location = l.location
+  where l.measure = 'on_hand'
+  order by l.item asc, l.location asc, l.booked_from desc, l.fact_id desc
 )
 
 select
@@ -210,7 +213,7 @@ select
   g.version as expected_version,
   w.in_flight::bigint as in_flight,
   coalesce(w.wanted - g.quantity, 0)::bigint as delta,
-  case when w.target = 'erp' then 'delta' else 'set' end as kind,
+  coalesce(t.writes, case when w.event = 'books' then 'delta' else 'set' end) as kind,
   tolerance.units_max,
   case
     when h.item is not null then 'on hold'
@@ -218,16 +221,28 @@ select
     when not w.has_base then 'without base'
     when w.wanted < 0 or w.is_negative then 'negative'
     when g.reading_no is null then 'no reading'
+    -- Read by key, and neither our effects nor a list of changes say why it moved (semantics §9).
+    when w.outside = 'hold' and not t.lists_changes and g.unexplained <> 0 then 'unexplained'
   end as hold_reason,
   exists(
     select from {{ source('ops', 'outbox') }} as o
     where o.target = w.target and o.item = w.item and o.location = w.location
       and o.state in ('pending', 'held', 'sent', 'unknown', 'rejected')
   ) as is_open,
-  i.unit_value
+  i.unit_value,
+  w.event,
+  w.mode = 'shadow' as is_shadow,
+  -- Of a key that no fact speaks of any more: what the correction before it stood on.
+  coalesce(e.fact_id, (
+    select o.fact_id from {{ source('ops', 'outbox') }} as o
+    where o.target = w.target and o.item = w.item and o.location = w.location and o.fact_id is not null
+    order by o.to_version desc, o.reading_no desc limit 1
+  )) as fact_id
 from keys as w
 inner join {{ source('ops', 'current_items') }} as i on w.item = i.item
 left join readings as g on w.target = g.target and w.item = g.item and w.location = g.location
+left join entries as e on w.item = e.item and w.location = e.location
+left join {{ source('ops', 'target_traits') }} as t on w.target = t.target
 left join conflicts as c on w.item = c.item and w.location = c.location
 left join holds as h on w.target = h.target and w.item = h.item and w.location = h.location
 left join lateral (

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from syncline.config.tables import Row
 
 app = typer.Typer()
 
@@ -69,4 +72,13 @@ def _faults(folder: Path) -> tuple[list[str], dict[str, int]]:
         for source in registry.sources
         if source.enabled and source.name not in known
     ]
+    faults += _strangers(rows["subscriptions"], {target.name for target in registry.targets})
     return faults, {name: len(table) for name, table in rows.items()}
+
+
+def _strangers(subscriptions: list[Row], targets: set[str]) -> list[str]:
+    """Subscribers that the registry does not know, each once."""
+    names = {row["subscriber"] for row in subscriptions} - targets
+    return [
+        f"subscriptions.csv: {name} is no target of the registry, so its batch would be held" for name in sorted(names)
+    ]

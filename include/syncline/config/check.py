@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 from syncline.config.files import PlacedRow, refuse
 from syncline.config.globs import can_meet, namespace, specificity
 from syncline.config.spans import bound, overlap
-from syncline.config.tables import TABLES, Row, Rows, heeded_rules
+from syncline.config.tables import NUMBERS, TABLES, Row, Rows, heeded_rules
 
 ANY = "*"
 
@@ -30,6 +30,7 @@ def find_faults(rows: Rows) -> Iterator[str]:
     yield from _overlaps(rows, "unit_factors", ("item", "uom"))
     yield from _rivals(rows)
     yield from _reserved(rows)
+    yield from _two_numbers(rows)
 
 
 def _place(table: str, *rows: Row) -> str:
@@ -127,3 +128,16 @@ def _reserved(rows: Rows) -> Iterable[str]:
     for row in rows["sources"]:
         if row["source"] == "operator":
             yield f"{_place('sources', row)}: the name 'operator' is reserved for decisions"
+
+
+def _two_numbers(rows: Rows) -> Iterable[str]:
+    """A target keeps one number for a key: the books, or what is available."""
+    first: dict[str, Row] = {}
+    for row in rows["subscriptions"]:
+        if row["event"] in NUMBERS:
+            other = first.setdefault(row["subscriber"], row)
+            if other["event"] != row["event"]:
+                yield (
+                    f"{_place('subscriptions', other, row)}: {row['subscriber']} subscribes to {other['event']} and to "
+                    f"{row['event']}, but shows one number"
+                )

@@ -1,4 +1,4 @@
-"""Which corrections a changed channel rule or tolerance concerns: they are queued, no stock is decided again."""
+"""Which corrections a changed channel rule, tolerance or subscription concerns: queued, no stock decided again."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from typing import Any
 
 import psycopg
 
-from syncline.config.tables import Row, Rows
+from syncline.config.tables import NUMBERS, Row, Rows
 
 REASON = "configuration"
 ByKey = dict[tuple[str, ...], Row]
 
 
 def queue_corrections(conn: psycopg.Connection, old: Rows, new: Rows, now: datetime) -> int:
-    """Queue every (target, item, location) whose channel rule, or whose limit on an unsent correction, changed.
+    """Queue every (target, item, location) whose subscription, channel rule or limit on an unsent
+    correction changed.
 
     A key that no rule includes any more is queued too: its channel must be told that there is nothing to sell.
     Returns the number of keys.
     """
     return (
-        _queue(conn, _CHANNELS, _channel_changes(old, new), now)
+        _queue(conn, _STOCKED, _subscription_changes(old, new), now)
+        + _queue(conn, _STOCKED, _channel_changes(old, new), now)
         + _queue(conn, _TOLERANCES, _tolerance_changes(old, new), now)
         + _queue(conn, _DISCONTINUED, _discontinued_changes(old, new), now)
     )
 
 
-_CHANNELS = """
+_STOCKED = """
 select distinct c.target, b.item, b.location
 from unnest(%(target)s::text[], %(location)s::text[], %(item_class)s::text[]) c (target, location, item_class)
 join ops.current_items i on i.item_class = c.item_class
@@ -66,26 +68,40 @@ def _queue(conn: psycopg.Connection, keys: str, values: dict[str, list[Any]], no
 def _channel_changes(old: Rows, new: Rows) -> dict[str, list[Any]]:
     """(channel, location, class) for which another rule holds than before; no rule is an answer too."""
     rules = [_by(rows["channel_rules"], ("channel", "location", "item_class")) for rows in (old, new)]
+    return _placed_changes(rules, new, ("safety_stock", "confidence", "discontinued"))
+
+
+def _placed_changes(rules: list[ByKey], new: Rows, says: tuple[str, ...]) -> dict[str, list[Any]]:
+    """(target, location, class) for which another of ``rules`` (target, location, class) holds than before."""
     if rules[0] == rules[1]:
         return {"target": []}
 
-    def holds(rules: ByKey, channel: str, location: str, item_class: str) -> tuple[Any, ...] | None:
+    def holds(rules: ByKey, target: str, location: str, item_class: str) -> tuple[Any, ...] | None:
         """The most specific rule: location before class, as candidate_corrections picks it."""
         for place, kind in ((location, item_class), (location, "*"), ("*", item_class), ("*", "*")):
-            if rule := rules.get((channel, place, kind)):
-                return rule["safety_stock"], rule["confidence"], rule["discontinued"]
+            if rule := rules.get((target, place, kind)):
+                return tuple(rule[column] for column in says)
         return None
 
     return _changed(
         rules, holds,
         [
-            (channel, location["location"], item_class)
-            for channel in sorted({key[0] for side in rules for key in side})
+            (target, location["location"], item_class)
+            for target in sorted({key[0] for side in rules for key in side})
             for location in new["locations"]
             for item_class in _classes(new)
         ],
         ("target", "location", "item_class"),
     )  # fmt: skip
+
+
+def _subscription_changes(old: Rows, new: Rows) -> dict[str, list[Any]]:
+    """(target, location, class) for which another subscription holds than before."""
+    subscriptions = [
+        _by([row for row in rows["subscriptions"] if row["event"] in NUMBERS], ("subscriber", "location", "item_class"))
+        for rows in (old, new)
+    ]
+    return _placed_changes(subscriptions, new, ("event", "mode", "outside"))
 
 
 def _tolerance_changes(old: Rows, new: Rows) -> dict[str, list[Any]]:

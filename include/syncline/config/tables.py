@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from syncline.errors import ConfigurationError
 
+# What a stock target may subscribe to: one number for a key, so one of the two (ADR 0025).
+NUMBERS = ("books", "available")
 MEASURES = ("on_hand", "allocated", "damaged", "quarantined", "in_transit", "consigned")
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
@@ -179,6 +181,18 @@ TABLES: dict[str, Table] = {
     ),
     "tolerances": Table(
         {"target": _text, "item_class": _text, "units_max": _count}, ("target", "item_class"), {"item_class": "*"}
+    ),
+    "subscriptions": Table(
+        {
+            "subscriber": _text,
+            "event": _text,
+            "location": _text,
+            "item_class": _text,
+            "mode": _one_of("live", "shadow", "off"),
+            "outside": _one_of("hold", "correct"),
+        },
+        ("subscriber", "event", "location", "item_class"),
+        {"location": "*", "item_class": "*", "mode": "live", "outside": "hold"},
     ),
 }
 

@@ -41,12 +41,15 @@ class GateVerdict:
     already: bool = False
 
 
-def check(dsn: str, conn: psycopg.Connection, batch_id: int, suite_path: Path | None = None) -> GateVerdict:
+def check(
+    dsn: str, conn: psycopg.Connection, batch_id: int, targets: Sequence[str], suite_path: Path | None = None
+) -> GateVerdict:
     """Check ``canonical.candidate_corrections``; a batch may be checked any number of times until it is released.
 
     Args:
         dsn: for Great Expectations; role publisher (it reads candidates, readings and tolerances).
         conn: role publisher, autocommit: writes the verdict.
+        targets: names of the registry's targets; a candidate for another one holds the batch.
 
     Raises:
         BatchHeld: a critical rule failed or could not be evaluated; the batch is ``held`` with a note.
@@ -65,7 +68,7 @@ def check(dsn: str, conn: psycopg.Connection, batch_id: int, suite_path: Path | 
     from syncline.gate.expectations import run_rules
 
     started = time.monotonic()
-    results = run_rules(dsn, SCHEMA, TABLE, suite.for_batch(batch_id))
+    results = run_rules(dsn, SCHEMA, TABLE, suite.filled({"batch_id": batch_id, "targets": sorted(targets)}))
     verdict = GateVerdict(batch_id, len(results), {r.rule.name: r.failed_rows for r in results if not r.success})
     critical = [r for r in results if not r.success and (r.rule.severity == "critical" or r.crashed)]
     with conn.transaction():

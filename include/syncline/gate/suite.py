@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from syncline.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 QUERY = "unexpected_rows_query"
@@ -52,10 +53,10 @@ class Suite(BaseModel):
             raise ValueError(f"used twice: {', '.join(twice)}")
         return self
 
-    def for_batch(self, batch_id: int) -> tuple[Rule, ...]:
-        """The rules with ``$batch_id`` replaced, in arguments and inside queries."""
+    def filled(self, values: Mapping[str, int | list[str]]) -> tuple[Rule, ...]:
+        """The rules with ``$name`` replaced, as an argument of its own; a number also inside of queries."""
         return tuple(
-            rule.model_copy(update={"arguments": _replaced(rule.arguments, batch_id)}) for rule in self.expectations
+            rule.model_copy(update={"arguments": _replaced(rule.arguments, values)}) for rule in self.expectations
         )
 
 
@@ -75,11 +76,16 @@ def load_suite(path: Path) -> Suite:
         ) from error
 
 
-def _replaced(value: Any, batch_id: int) -> Any:
+def _replaced(value: Any, values: Mapping[str, int | list[str]]) -> Any:
     if isinstance(value, dict):
-        return {name: _replaced(member, batch_id) for name, member in value.items()}
+        return {name: _replaced(member, values) for name, member in value.items()}
     if isinstance(value, list):
-        return [_replaced(member, batch_id) for member in value]
-    if value == "$batch_id":
-        return batch_id
-    return value.replace("$batch_id", str(batch_id)) if isinstance(value, str) else value
+        return [_replaced(member, values) for member in value]
+    if not isinstance(value, str):
+        return value
+    if value.startswith("$") and value[1:] in values:
+        return values[value[1:]]
+    for name, filling in values.items():
+        if isinstance(filling, int):
+            value = value.replace(f"${name}", str(filling))
+    return value

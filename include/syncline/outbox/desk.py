@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from syncline.errors import TerminalError
 from syncline.outbox.exceptions import resolve_exception
-from syncline.outbox.release import RELEASED_BY
+from syncline.outbox.release import RELEASED_BY, SHADOW
 from syncline.outbox.transitions import lock_outbox, transition
 
 if TYPE_CHECKING:
@@ -76,6 +76,11 @@ def release_held(conn: psycopg.Connection, prefix: str, *, by: str, at: datetime
             {"t": correction.target, "i": correction.item, "l": correction.location,
              "v": correction.to_version, "r": correction.reading_no},
         ).fetchone()  # fmt: skip
+        if correction.reason == SHADOW:
+            raise TerminalError(
+                f"Correction {correction.correction_id[:12]} is only recorded: {correction.target} is in shadow mode.",
+                next_step="Write `live` into its row of subscriptions.csv and apply it: the next batch lets it go.",
+            )
         if moved and moved[0]:
             raise TerminalError(
                 f"Correction {correction.correction_id[:12]} is out of date: the number wanted or shown has moved.",

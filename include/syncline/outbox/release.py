@@ -29,6 +29,7 @@ LET_GO_BY = "let go by "  # the same for a whole trip: no breaker holds it again
 
 # A reason that asks for a person: a later batch in which the rule is silent proves nothing about it.
 UNCOMPARED = "set without compare"
+SHADOW = "shadow"  # computed and recorded, not sent: the subscription says so (ADR 0025)
 FOR_A_PERSON = {"above tolerance", UNCOMPARED}
 
 
@@ -50,7 +51,7 @@ class Released:
 
 CANDIDATES = """
 select c.batch_id, c.target, c.item, c.location, c.wanted, c.shown, c.reading_no, c.expected_version, c.delta, c.kind,
-       c.unit_value,
+       c.unit_value, c.event, c.fact_id, c.is_shadow,
        coalesce(c.hold_reason, (select string_agg(h.reason, ', ' order by h.reason) from ops.gate_held h
           where h.batch_id = c.batch_id
             and (h.target, h.item, h.location) = (c.target, c.item, c.location))) as hold_reason,
@@ -196,6 +197,7 @@ def _ask_breakers(
         for row in rows
         if row["new_id"] not in (None, *known)
         and not row["hold_reason"]
+        and not row["is_shadow"]
         and covering(standing, row["target"], row["location"]) is None
     ]
     opened = trip_breakers(conn, batch_id, would_flow, breakers, now)
@@ -205,20 +207,28 @@ def _ask_breakers(
     return len(opened)
 
 
+def _reason(row: dict[str, Any]) -> str | None:
+    """Why a correction waits. In shadow nothing else counts: whoever lets go another reason must not send it."""
+    return SHADOW if row["is_shadow"] else row["hold_reason"] or row["breaker"]
+
+
 def _write(conn: psycopg.Connection, row: dict[str, Any], now: datetime, done: Released) -> None:
     if row["new_id"] is None:
         return
-    reason = row["hold_reason"] or row["breaker"]
+    reason = _reason(row)
     state = "held" if reason else "pending"
     body = (
         row["new_id"], row["target"], row["item"], row["location"], row["to_version"], row["reading_no"], row["kind"],
         row["wanted"], row["shown"], row["quantity"], row["expected_version"], state, reason, row["batch_id"], now, now,
+        row["event"], row["fact_id"],
     )  # fmt: skip
     written = conn.execute(
         """
         insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown,
-                                quantity, expected_version, state, reason, batch_id, created_at, changed_at)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (correction_id) do nothing
+                                quantity, expected_version, state, reason, batch_id, created_at, changed_at,
+                                event, fact_id)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        on conflict (correction_id) do nothing
         """,
         body,
     ).rowcount
@@ -232,9 +242,9 @@ def _follow_policy(conn: psycopg.Connection, row: dict[str, Any], now: datetime)
     if not row["follows"]:
         return
     was = row["open_reason"] or ""
-    reason = row["hold_reason"] or row["breaker"]
+    reason = _reason(row)
     if row["open_state"] == "held":
-        if set(was.split(", ")) & FOR_A_PERSON:
+        if set(was.split(", ")) & FOR_A_PERSON and reason != SHADOW:
             return
         if not reason:
             transition(conn, row["open_id"], "held", "pending", at=now)
@@ -243,5 +253,5 @@ def _follow_policy(conn: psycopg.Connection, row: dict[str, Any], now: datetime)
             hold_for(conn, row["open_id"], reason, at=now)
         return
     decided = was.startswith(RELEASED_BY) or (was.startswith(LET_GO_BY) and not row["hold_reason"])
-    if row["open_state"] == "pending" and reason and not decided:
+    if row["open_state"] == "pending" and reason and (reason == SHADOW or not decided):
         transition(conn, row["open_id"], "pending", "held", at=now, reason=reason)

@@ -17,6 +17,7 @@ from syncline.targets.later import poll_accepted
 from syncline.targets.numbers import read_numbers
 from syncline.targets.recovery import close_rejected, expire_leases, resolve_unknown
 from syncline.targets.sending import Sent, send_next
+from syncline.targets.traits import write_traits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,7 @@ def run_push(
     waited_s = 0.0
     trouble = 0
     started_s = time.monotonic()
+    write_traits(conn, policy, clock.now())
     return_to(conn, policy, clock)
     _read(conn, adapter, policy, clock, summary, sleep)
     while True:

@@ -30,6 +30,7 @@ COLUMNS = {
     ),
     "channel_rules": ("channel", "location", "item_class", "safety_stock", "confidence", "discontinued"),
     "tolerances": ("target", "item_class", "units_max"),
+    "subscriptions": ("subscriber", "event", "location", "item_class", "mode", "outside"),
 }  # fmt: skip
 # What documents state beside what flows in the demo.
 MEASURES_OF_DOCUMENTS = ("in_transit", "consigned", "available")
@@ -37,6 +38,7 @@ PARTNER_CLOCK_SKEW_S = 60
 WMS_HOLD_S = 1800  # above `late_max_s`: what is late by that much is missing
 PARTNER_HOLD_S = 14400
 UNIT_VALUE = {"A": 4900, "B": 1900, "C": 700}  # minor units of currency
+NUMBER_SHOWN = {"erp": "books", "shop": "available"}
 TOLERANCE_UNITS = {"erp": 5000, "shop": 5000}
 
 
@@ -67,6 +69,7 @@ def rows(table: str, network: Network = DEMO) -> Iterator[Row]:
         "ownership_rules": _ownership_rules,
         "channel_rules": _channel_rules,
         "tolerances": _tolerances,
+        "subscriptions": _subscriptions,
     }[table](network)
 
 
@@ -141,3 +144,8 @@ def _tolerances(_: Network) -> Iterator[Row]:
     for target, units_max in TOLERANCE_UNITS.items():
         for item_class in SAFETY_STOCK:
             yield target, item_class, units_max
+
+
+def _subscriptions(_: Network) -> Iterator[Row]:
+    for target, number in NUMBER_SHOWN.items():
+        yield target, number, "*", "*", "live", "hold"
