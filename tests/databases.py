@@ -32,14 +32,14 @@ def throw_away(server: embedded.Server) -> Iterator[str]:
         _in_use.remove(name)
 
 
-def told_by_the_floor(warehouse: psycopg.Connection, fact_id: str = "floor") -> None:
+def told_by_the_floor(warehouse: psycopg.Connection, fact_id: str = "floor", *, source: str = "floor_wms") -> None:
     """A fact of a warehouse, once, for corrections that must follow one."""
     if warehouse.execute("select from raw.facts where fact_id = %s", (fact_id,)).fetchone() is not None:
         return
     warehouse.execute(
         "insert into raw.facts (fact_id, load_id, document_id, position, source, feed, reading, received_at, kind, "
         "item_ref, location_ref, status_ref, quantity, recorded, line_key, event_key) values (%s, 0, 'told-by-floor', "
-        "'1', 'floor_wms', 'api', 'test', '2026-11-01T00:00Z', 'balance', 'X', 'X', 'on_hand', '1', '2026-11-01', "
+        "'1', %s, 'api', 'test', '2026-11-01T00:00Z', 'balance', 'X', 'X', 'on_hand', '1', '2026-11-01', "
         "'l', 'e')",
-        (fact_id,),
+        (fact_id, source),
     )

@@ -217,6 +217,19 @@ def test_another_channel_rule_queues_its_keys_and_another_limit_what_is_not_sent
     assert resolve.open_batch(conn, START + timedelta(minutes=2)) is not None, "an unsent correction is judged again"
 
 
+def test_another_subscription_queues_what_it_concerns(run: Run) -> None:
+    """Location before class decides; a consumer of other events concerns no number."""
+    conn, rows = run.conn, World(0).rows
+    add("subscriptions", subscriber="books2", event="books")(rows)
+    add("subscriptions", subscriber="lake", event="correction.applied")(rows)
+    assert apply(conn, rows, START, "test").queued_corrections == 3
+    add("subscriptions", subscriber="books2", event="books", location="HUB", item_class="slow", mode="shadow")(rows)
+    conn.execute("delete from ops.correction_queue")
+    assert apply(conn, rows, START, "test").queued_corrections == 1
+    found = conn.execute("select target, item, reason from ops.correction_queue").fetchall()
+    assert found == [("books2", "B", "configuration")]
+
+
 def test_the_command_shows_old_and_new(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warehouse_dsn: Callable[[str], str]
 ) -> None:

@@ -207,3 +207,17 @@ def test_changed_spans_are_where_the_answer_differs() -> None:
         ("A",): [("-infinity", "2026-05-03"), ("2026-05-05", "infinity")]
     }
     assert differ(always, []) == {("A",): [("-infinity", "infinity")]}
+
+
+def test_a_target_shows_one_number_and_must_be_in_the_registry(seeds: Path) -> None:
+    append(seeds, "subscriptions", "erp,available,DC1,*,live,hold")
+    append(seeds, "subscriptions", "bazaar,available,DC1,*,live,hold")
+    append(seeds, "subscriptions", "bazaar,available,DC2,*,dark,hold")
+    result = run("--folder", str(seeds))
+    assert "subscriptions.csv line 6, column mode: 'dark' is not one of" in result.output
+    (seeds / "subscriptions.csv").write_text(
+        "subscriber,event\nerp,books\nerp,available\nbazaar,available\n", encoding="utf-8"
+    )
+    result = run("--folder", str(seeds))
+    assert "subscriptions.csv lines 2 and 3: erp subscribes to books and to available" in result.output
+    assert "subscriptions.csv: bazaar is no target of the registry" in result.output

@@ -144,7 +144,6 @@ def test_more_rows_than_the_library_reports_are_all_held(
         ("only_this_batch", {"batch_id": 999}),
         ("target_is_ours", {"target": "billing"}),
         ("kind_fits_target", {"kind": "set"}),
-        ("books_follow_the_floor", {"fact_id": None}),
         ("delta_adds_up", {"delta": 7}),
         ("one_row_per_key", {"item": "SKU-0001"}),
         ("shown_is_its_reading", {"reading_no": None, "shown": None}),

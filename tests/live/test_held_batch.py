@@ -38,8 +38,8 @@ def failed_at_the_gate(live: Live) -> Row | None:
     return None
 
 
-def test_a_channel_that_no_rule_knows_holds_the_batch_until_it_is_gone(live: Live, tmp_path: Path) -> None:
-    """Somebody adds a channel to `channel_rules.csv` for which there is no target.
+def test_a_subscriber_that_is_no_target_holds_the_batch_until_it_is_gone(live: Live, tmp_path: Path) -> None:
+    """Somebody applies, without `syncline check`, a subscription for which the registry has no target.
 
     Seen: every run of resolve takes the held batch up again, builds it and is red at the gate, every 15 s and at every
     load, until the cause is gone; a cleared run waits in `queued` while another one is active (max_active_runs).
@@ -47,9 +47,9 @@ def test_a_channel_that_no_rule_knows_holds_the_batch_until_it_is_gone(live: Liv
     eventually(lambda: live.one("select 1 from ops.batches where state = 'released' and corrections > 0"), "work", 120)
     seeds = tmp_path / "seeds"
     shutil.copytree(project_root() / "dbt_project" / "seeds", seeds)
-    with (seeds / "channel_rules.csv").open("a", encoding="utf-8") as rules:
-        rules.write("bazaar,DC1,A,3,quantity\n")
-    assert "channel_rules" in apply_configuration(live, seeds)
+    with (seeds / "subscriptions.csv").open("a", encoding="utf-8") as rules:
+        rules.write("bazaar,books,DC1,A,live,hold\n")
+    assert "subscriptions" in apply_configuration(live, seeds)
 
     batch_id = eventually(lambda: live.one(HELD), "a held batch", 120)
     gate = eventually(lambda: failed_at_the_gate(live), "a run that is red at the gate", 60)

@@ -8,10 +8,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.errors import CheckViolation, RestrictViolation
+from tests.databases import told_by_the_floor
 
 from syncline.errors import TerminalError
 from syncline.outbox.desk import dead_letters, deny_held, held, release_held
 from syncline.outbox.identity import correction_id
+from syncline.outbox.queue import queue_keys
 from syncline.outbox.release import release
 from syncline.outbox.transitions import prove, transition
 from syncline.warehouse.connect import connect_dsn
@@ -287,3 +290,74 @@ def test_the_id_is_the_content() -> None:
               correction_id("erp", "SKU-0001D", "C1", 1, 1, 2, "delta")]  # fmt: skip
     assert len({base, *others}) == 6
     assert base == correction_id(*KEY, 1, 1, 2, "delta")
+
+
+def test_books_without_a_fact_are_not_written_and_a_person_is_asked_for_a_count(world: World) -> None:
+    world.read(10)
+    batch = world.batch(12, 10)
+    world.owner.execute("update canonical.candidate_corrections set fact_id = null")
+    release(world.publisher, batch, world.now())
+    asked = "select state, subject from ops.exceptions where rule = 'books.unconfirmed'"
+    assert world.rows() == []
+    assert world.owner.execute(asked).fetchall() == [("open", "erp/SKU-0001/DC1")]
+    world.release(12, 10)
+    assert [row[3] for row in world.rows()] == ["pending"]
+    assert world.owner.execute(asked).fetchall() == [("resolved", "erp/SKU-0001/DC1")]
+
+
+@pytest.mark.parametrize("fact", [None, "nobody told this", "told by the shop"])
+def test_the_database_refuses_books_that_follow_no_fact_of_a_warehouse(world: World, fact: str | None) -> None:
+    told_by_the_floor(world.owner, "told by the shop", source="shop_feed")
+    world.owner.execute(
+        "with v as (insert into ops.config_versions (kind, sha256, rows, applied_at, applied_by) "
+        "values ('sources', '', 1, %s, 'test') returning version_id) insert into ops.sources (version_id, source, "
+        "system, feed, clock_skew_s, lag_s, hold_s, sequence) select version_id, 'shop_feed', 'shop', 'api', 0, 0, 0, "
+        "'' from v",
+        (T0,),
+    )
+    world.read(10)
+    world.release(12, 10)
+    again = (
+        "insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, "
+        "quantity, state, batch_id, created_at, changed_at, event, fact_id) select 'c2', target, 'SKU-0002', location, "
+        "to_version, reading_no, kind, wanted, shown, quantity, state, batch_id, created_at, changed_at, event, %s "
+        "from ops.outbox"
+    )
+    with pytest.raises((RestrictViolation, CheckViolation)):
+        world.publisher.execute(again, (fact,))
+    with pytest.raises(RestrictViolation):
+        world.owner.execute("update ops.outbox set fact_id = 'another'")
+    told = world.owner.execute("select fact_id, correlation_id from ops.outbox").fetchall()
+    assert told == [("floor", "told-by-floor")], "the document that told it is known, too"
+
+
+def test_what_is_in_shadow_is_recorded_and_never_sent(world: World) -> None:
+    """Not by a person, not by a rule that falls silent; the first batch after `live` lets it go."""
+
+    def shadow(wanted: int, shown: int, *, hold: str | None = None) -> list[tuple[Any, ...]]:
+        batch = world.batch(wanted, shown, hold=hold)
+        world.owner.execute("update canonical.candidate_corrections set is_shadow = true")
+        assert release(world.publisher, batch, world.now()).tripped == 0
+        return [row[2:] for row in world.rows()]
+
+    world.read(10)
+    assert shadow(12, 10, hold="above tolerance") == [(2, "held", "shadow")]
+    with pytest.raises(TerminalError, match="in shadow mode"):
+        release_held(world.publisher, held(world.publisher)[0].correction_id, by="ana", at=world.now())
+    assert shadow(13, 10) == [(2, "dead", "superseded"), (3, "held", "shadow")]
+    world.release(13, 10)
+    assert [row[2:] for row in world.rows()] == [(2, "dead", "superseded"), (3, "pending", None)]
+    assert shadow(13, 10)[-1] == (3, "held", "shadow"), "back to shadow before it was sent"
+    world.release(13, 10, hold="above tolerance")
+    release_held(world.publisher, held(world.publisher)[0].correction_id, by="ana", at=world.now())
+    assert shadow(13, 10)[-1] == (3, "held", "shadow"), "also what a person had let go"
+
+
+def test_what_nobody_subscribes_to_any_more_is_not_sent(world: World) -> None:
+    world.read(10)
+    world.release(12, 10)
+    queue_keys(world.owner, [KEY], "configuration", world.now())
+    batch = world.batch(12, 10)
+    world.owner.execute("truncate canonical.candidate_corrections")
+    assert release(world.publisher, batch, world.now()).superseded == 1
+    assert [row[3:] for row in world.rows()] == [("dead", "superseded")]

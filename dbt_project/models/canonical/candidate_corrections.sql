@@ -215,13 +215,13 @@ select
   coalesce(w.wanted - g.quantity, 0)::bigint as delta,
   coalesce(t.writes, case when w.event = 'books' then 'delta' else 'set' end) as kind,
   tolerance.units_max,
+  -- Unexplained: read by key, and neither our effects nor a list of changes say why it moved (semantics §9).
   case
     when h.item is not null then 'on hold'
     when c.item is not null then 'conflict'
     when not w.has_base then 'without base'
     when w.wanted < 0 or w.is_negative then 'negative'
     when g.reading_no is null then 'no reading'
-    -- Read by key, and neither our effects nor a list of changes say why it moved (semantics §9).
     when w.outside = 'hold' and not t.lists_changes and g.unexplained <> 0 then 'unexplained'
   end as hold_reason,
   exists(
@@ -235,7 +235,7 @@ select
   -- Of a key that no fact speaks of any more: what the correction before it stood on.
   coalesce(e.fact_id, (
     select o.fact_id from {{ source('ops', 'outbox') }} as o
-    where o.target = w.target and o.item = w.item and o.location = w.location and o.fact_id is not null
+    where o.target = w.target and o.item = w.item and o.location = w.location and o.correlation_id is not null
     order by o.to_version desc, o.reading_no desc limit 1
   )) as fact_id
 from keys as w

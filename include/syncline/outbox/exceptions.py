@@ -66,3 +66,33 @@ def sync_missing_keys(conn: psycopg.Connection, batch_id: int, *, at: datetime) 
         """,
         (at,),
     )
+
+
+def sync_unconfirmed(conn: psycopg.Connection, batch_id: int, *, at: datetime) -> None:
+    """One exception for each candidate whose books no fact of a warehouse confirms; closed when one does.
+
+    It happens to a key whose facts are all read otherwise by now and of which no correction followed a fact.
+    """
+    found = "from canonical.candidate_corrections c where c.fact_id is null and c.delta <> 0 and " + (
+        "(c.event = 'books' or c.kind = 'delta')"
+    )
+    conn.execute(
+        f"""
+        insert into ops.exceptions (rule, subject, state, detail, next_step, batch_id, opened_at)
+        select 'books.unconfirmed', concat_ws('/', c.target, c.item, c.location), 'open',
+               c.target || ' should show ' || c.wanted || ', which no fact of a warehouse confirms',
+               'Have the item counted at the location: the count is the fact that the books follow.', %s, %s
+        {found}
+        on conflict (rule, subject) where state = 'open' do nothing
+        """.encode(),
+        (batch_id, at),
+    )
+    conn.execute(
+        """
+        update ops.exceptions e set state = 'resolved', resolved_at = %s
+        where e.rule = 'books.unconfirmed' and e.state = 'open' and exists (
+          select from canonical.candidate_corrections c
+          where c.fact_id is not null and e.subject = concat_ws('/', c.target, c.item, c.location))
+        """,
+        (at,),
+    )

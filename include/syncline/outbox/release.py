@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 from syncline.errors import BatchHeld, TerminalError
 from syncline.history.published import record_published
 from syncline.outbox.breakers import trip_breakers
-from syncline.outbox.exceptions import sync_missing_keys
+from syncline.outbox.exceptions import sync_missing_keys, sync_unconfirmed
 from syncline.outbox.identity import correction_id
 from syncline.outbox.queue import drain, drain_unknown, queue_keys
 from syncline.outbox.transitions import hold_for, lock_outbox, transition
@@ -119,8 +119,10 @@ def release(
         for row in rows:
             _follow_policy(conn, row, now)
             _write(conn, row, now, done)
+        done.superseded += _give_up_unwanted(conn, batch["as_of"], now)
         done.drained = drain(conn, batch["as_of"]) + drain_unknown(conn, batch_id)
         sync_missing_keys(conn, batch_id, at=now)
+        sync_unconfirmed(conn, batch_id, at=now)
         record_published(conn, batch_id)
         moved = [(row["target"], row["item"], row["location"]) for row in rows if row["requeue"]]
         queue_keys(conn, moved, "reading moved", now)
@@ -176,11 +178,32 @@ def _move_version(conn: psycopg.Connection, row: dict[str, Any], now: datetime, 
     row["follows"] = is_open and row["open_tries"] == 0 and is_current
     row["requeue"] = not is_open and row["reading_no"] != row["newest_reading"]
     row["new_id"] = None
-    if is_open or row["delta"] in (None, 0) or not is_current or not row["is_quiet"]:
+    if is_open or row["delta"] in (None, 0) or not is_current or not row["is_quiet"] or _is_unconfirmed(row):
         return
     row["to_version"] = version
     row["quantity"] = row["delta"] if row["kind"] == "delta" else row["wanted"]
     row["new_id"] = correction_id(*key, version, row["reading_no"], row["quantity"], row["kind"])
+
+
+def _give_up_unwanted(conn: psycopg.Connection, as_of: datetime, now: datetime) -> int:
+    """Untried corrections of queued keys that are no candidates: nobody subscribes to their number any more."""
+    rows = conn.execute(
+        """
+        select o.correction_id, o.state
+        from ops.correction_queue q inner join ops.outbox o using (target, item, location)
+        where o.state in ('pending', 'held') and o.tries = 0 and q.queued_at <= %s
+          and not exists (select from canonical.candidate_corrections c
+                          where (c.target, c.item, c.location) = (q.target, q.item, q.location))
+        order by o.correction_id
+        """,
+        (as_of,),
+    ).fetchall()
+    return sum(transition(conn, each, state, "dead", at=now, reason="superseded") for each, state in rows)
+
+
+def _is_unconfirmed(row: dict[str, Any]) -> bool:
+    """Books follow the floor, and so does every delta: the database refuses one without the fact it follows."""
+    return row["fact_id"] is None and (row["event"] == "books" or row["kind"] == "delta")
 
 
 def _ask_breakers(
