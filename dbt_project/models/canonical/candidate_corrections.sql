@@ -213,7 +213,7 @@ select
   g.version as expected_version,
   w.in_flight::bigint as in_flight,
   coalesce(w.wanted - g.quantity, 0)::bigint as delta,
-  coalesce(t.writes, case when w.event = 'books' then 'delta' else 'set' end) as kind,
+  coalesce(traits.writes, case when w.event = 'books' then 'delta' else 'set' end) as kind,
   tolerance.units_max,
   -- Unexplained: read by key, and neither our effects nor a list of changes say why it moved (semantics §9).
   case
@@ -222,7 +222,7 @@ select
     when not w.has_base then 'without base'
     when w.wanted < 0 or w.is_negative then 'negative'
     when g.reading_no is null then 'no reading'
-    when w.outside = 'hold' and not t.lists_changes and g.unexplained <> 0 then 'unexplained'
+    when w.outside = 'hold' and not traits.lists_changes and g.unexplained <> 0 then 'unexplained'
   end as hold_reason,
   exists(
     select from {{ source('ops', 'outbox') }} as o
@@ -242,7 +242,7 @@ from keys as w
 inner join {{ source('ops', 'current_items') }} as i on w.item = i.item
 left join readings as g on w.target = g.target and w.item = g.item and w.location = g.location
 left join entries as e on w.item = e.item and w.location = e.location
-left join {{ source('ops', 'target_traits') }} as t on w.target = t.target
+left join {{ source('ops', 'target_traits') }} as traits on w.target = traits.target
 left join conflicts as c on w.item = c.item and w.location = c.location
 left join holds as h on w.target = h.target and w.item = h.item and w.location = h.location
 left join lateral (
