@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from tests.history.telling import at, released, said, shown, tell
@@ -12,6 +13,7 @@ from tests.rereading.network import Warehouse
 from typer.testing import CliRunner
 
 from syncline.cli.explain import app
+from syncline.cli.trace import app as trace_app
 from syncline.errors import TerminalError
 from syncline.explain import find_key
 from syncline.explain import tell as story_of
@@ -141,3 +143,35 @@ def test_before_the_first_batch_it_says_so(new_warehouse: Callable[[], Warehouse
     dsn = new_warehouse().dsn("bi")
     with connect_dsn(dsn) as reader, pytest.raises(TerminalError, match="Nothing was ever resolved"):
         find_key(reader, "SKU-0001", "DC1")
+
+
+def test_one_id_leads_from_the_page_to_the_correction_and_back(
+    contested: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told at 10:00:02, released at 10:02: the shipment is the newest entry, so the correction follows it."""
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_BI", contested.dsn("bi"))
+
+    def follow(asked: str) -> dict[str, list[dict[str, Any]]]:
+        told = CliRunner().invoke(trace_app, [asked, "--json"], catch_exceptions=False)
+        found: dict[str, list[dict[str, Any]]] = json.loads(told.output)
+        return found
+
+    with connect_dsn(contested.dsn("bi")) as conn:
+        correction = conn.execute(
+            "select correction_id, fact_id, correlation_id from ops.outbox where (target, item) = ('erp', 'SKU-0001') "
+            "order by batch_id limit 1"
+        ).fetchone()
+    assert correction is not None
+    by_correction = follow(correction[0][:12])
+    assert [fact["fact_id"] for fact in by_correction["facts"]] == [correction[1]] * len(by_correction["facts"])
+    assert by_correction["facts"][0]["recorded"].startswith("2026-11-02T10:00:00")
+    assert [each["document_id"] for each in by_correction["documents"]] == [correction[2]]
+    for asked in correction[1:]:
+        found = follow(asked)
+        assert correction[0] in [each["correction_id"] for each in found["corrections"]]
+        assert correction[2] in [each["document_id"] for each in found["documents"]]
+    shown = CliRunner().invoke(trace_app, [correction[2]], catch_exceptions=False).output
+    assert "Told by" in shown
+    assert correction[0][:12] in shown
+    with pytest.raises(TerminalError, match="Nothing has the id 'nobody'"):
+        CliRunner().invoke(trace_app, ["nobody"], catch_exceptions=False)

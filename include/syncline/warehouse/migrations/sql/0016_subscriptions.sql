@@ -28,6 +28,8 @@ update ops.outbox set event = case kind when 'delta' then 'books' else 'availabl
 alter table ops.outbox add constraint books_follow_the_floor
   check ((kind = 'set' and event is distinct from 'books') or fact_id is not null);
 
+create index on ops.outbox (correlation_id) where correlation_id is not null;
+
 -- Identity of facts crosses partitions, so a trigger looks the fact up where a foreign key cannot. A channel's or an
 -- ERP's own word confirms nothing.
 create function ops.confirm_books() returns trigger
