@@ -14,6 +14,7 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
+from syncline.heard import hear
 from syncline.http_deadline import Deadline, DeadlineAdapter
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class PartnerHttp:
             ):  # fmt: skip
                 is_good = 200 <= response.status_code < 300
                 content = _content(response, bytes_max, may_be_gzip) if is_good else _evidence(response)
+                hear(content, response.request.headers)
         except (requests.RequestException, HTTPError, OSError) as error:
             # An exception's own text may hold the address with its query or a header; its kind is enough.
             if _is_about_certificate(error):
