@@ -194,11 +194,15 @@ keys as (
 
 -- Books follow the floor: the newest entry of what is on hand is what a correction answers.
 entries as (
-  select distinct on (l.item, l.location) l.item, l.location, l.fact_id
+  select s.item, s.location, l.fact_id
   from stock as s
-  inner join {{ ref('ledger') }} as l on s.item = l.item and s.location = l.location
-  where l.measure = 'on_hand'
-  order by l.item asc, l.location asc, l.booked_from desc, l.fact_id desc
+  cross join lateral (
+    select x.fact_id
+    from {{ ref('ledger') }} as x
+    where x.item = s.item and x.location = s.location and x.measure = 'on_hand'
+    order by x.booked_from desc, x.fact_id desc
+    limit 1
+  ) as l
 )
 
 select
