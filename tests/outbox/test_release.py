@@ -12,10 +12,12 @@ from psycopg.errors import CheckViolation, RestrictViolation
 from tests.databases import told_by_the_floor
 
 from syncline.errors import TerminalError
-from syncline.outbox.desk import dead_letters, deny_held, held, release_held
+from syncline.outbox.dead_letters import Filter, dead_letters, redrive
+from syncline.outbox.desk import deny_held, held, release_held
 from syncline.outbox.identity import correction_id
 from syncline.outbox.queue import queue_keys
 from syncline.outbox.release import release
+from syncline.outbox.shadow import shadow_report
 from syncline.outbox.transitions import prove, transition
 from syncline.warehouse.connect import connect_dsn
 
@@ -361,3 +363,78 @@ def test_what_nobody_subscribes_to_any_more_is_not_sent(world: World) -> None:
     world.owner.execute("truncate canonical.candidate_corrections")
     assert release(world.publisher, batch, world.now()).superseded == 1
     assert [row[3:] for row in world.rows()] == [("dead", "superseded")]
+
+
+def refused(world: World) -> str:
+    """A correction that the target refused, and the list read since."""
+    world.read(10)
+    world.release(12, 10)
+    (letter,) = world.owner.execute("select correction_id from ops.outbox where state = 'pending'").fetchone() or ("",)
+    transition(world.publisher, letter, "pending", "sent", at=world.now(), lease_until=world.now(), lease_holder="w")
+    transition(world.publisher, letter, "sent", "rejected", at=world.now(), try_no=1, reason="refused: unknown_item")
+    transition(world.publisher, letter, "rejected", "dead", at=world.now(), reason="refused: unknown_item")
+    world.read_again()
+    return str(letter)
+
+
+def test_a_dead_letter_is_computed_anew_and_never_sent_again(world: World) -> None:
+    letter = refused(world)
+    world.release(12, 10)
+    assert len(world.rows()) == 1, "refused stays refused"
+    which = Filter(target="erp", reason="unknown_item")
+    dry = redrive(world.publisher, which, by="ana", why="item made", at=world.now(), dry_run=True)
+    assert [row.correction_id for row in dry.done] == [letter]
+    assert world.owner.execute("select count(*) from ops.correction_queue").fetchone() == (0,), (
+        "a dry run writes nothing"
+    )
+    done = redrive(world.publisher, Filter(ids=[letter[:8]]), by="ana", why="item made", at=world.now())
+    assert [(row.cause, row.fact_id, row.correlation_id) for row in done.done] == [
+        ("refused", "floor", "told-by-floor")
+    ]
+    world.release(12, 10, reading=2)
+    assert [row[1:4] for row in world.rows()] == [(1, 2, "dead"), (2, 2, "pending")]
+    (told,) = dead_letters(world.publisher)
+    (new,) = world.owner.execute("select correction_id from ops.outbox where state = 'pending'").fetchone() or ("",)
+    assert (told.redriven_by, told.became, told.is_last) == ("ana", new, False)
+    assert new != letter
+    again = redrive(world.publisher, which, by="eve", why="again", at=world.now())
+    assert (again.done, again.left) == ([], {letter: "re-driven by ana before"})
+
+
+def test_a_dead_letter_whose_key_went_on_is_left_alone(world: World) -> None:
+    letter = refused(world)
+    world.read(11)
+    world.release(12, 11)
+    found = redrive(world.publisher, Filter(item="SKU-0001"), by="ana", why="x", at=world.now())
+    assert found.left == {letter: "a later correction of its key was written"}
+    assert redrive(world.publisher, Filter(ids=["abc"]), by="a", why="x", at=world.now()).done == [], "too short an id"
+    with pytest.raises(TerminalError, match="Which dead letters"):
+        redrive(world.publisher, Filter(), by="ana", why="x", at=world.now())
+    with pytest.raises(TerminalError, match="Who decides"):
+        redrive(world.publisher, Filter(item="SKU-0001"), by="", why="x", at=world.now())
+
+
+def test_the_limit_of_a_redrive_is_told(world: World) -> None:
+    letter = refused(world)
+    told = redrive(world.publisher, Filter(target="erp"), by="ana", why="x", at=world.now(), limit=0)
+    assert told.left == {letter: "more than 0 at once"}
+
+
+def test_the_report_of_a_pilot_counts_what_waits_and_what_ever_was(world: World) -> None:
+    world.owner.execute(
+        "with v as (insert into ops.config_versions (kind, sha256, rows, applied_at, applied_by) values "
+        "('tolerances', '', 1, %s, 'test') returning version_id) "
+        "insert into ops.tolerances select version_id, 'erp', '*', 2 from v",
+        (T0,),
+    )
+    world.read(10)
+    for wanted in (12, 13):
+        batch = world.batch(wanted, 10)
+        world.owner.execute("update canonical.candidate_corrections set is_shadow = true")
+        release(world.publisher, batch, world.now())
+    (row,) = shadow_report(world.publisher)
+    assert (row.target, row.location, row.corrections, row.keys, row.units) == ("erp", "DC1", 2, 1, 3)
+    assert (row.above_tolerance, row.largest) == (1, "SKU-0001: 10 → 13")
+    assert shadow_report(world.publisher, "shop") == []
+    world.release(13, 10)
+    assert [(row.corrections, row.keys) for row in shadow_report(world.publisher)] == [(2, 0)], "it went live"

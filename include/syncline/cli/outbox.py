@@ -1,20 +1,23 @@
-"""Corrections that wait for a person: list, let go, deny; dead letters."""
+"""Corrections that wait for a person: list, let go, deny; dead letters; what a pilot would have sent."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from syncline.cli import _breakers
+from syncline.cli import _breakers, _dead_letters
 
 if TYPE_CHECKING:
     from syncline.outbox.desk import Correction
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 app.add_typer(_breakers.app, name="breakers")
+app.add_typer(_dead_letters.app)
 Target = Annotated[str | None, typer.Option(help="Only this target.")]
 Identifier = Annotated[str, typer.Argument(help="Correction id, or at least its first 6 characters.")]
 By = Annotated[str, typer.Option(help="Who decides.")]
@@ -28,16 +31,6 @@ def list_held(target: Target = None) -> None:
 
     with warehouse("publisher") as conn:
         _print(held(conn, target), "held")
-
-
-@app.command("dead")
-def list_dead(target: Target = None) -> None:
-    """List dead letters: refused, unproven or denied corrections."""
-    from syncline.cli._warehouse import warehouse
-    from syncline.outbox.desk import dead_letters
-
-    with warehouse("publisher") as conn:
-        _print(dead_letters(conn, target), "dead")
 
 
 @app.command()
@@ -60,6 +53,31 @@ def deny(correction: Identifier, by: By, reason: Annotated[str, typer.Option(hel
 
     with warehouse("publisher") as conn:
         _tell("Denied", deny_held(conn, correction, by=by, reason=reason, at=clock_from_env().now()))
+
+
+@app.command()
+def shadow(target: Target = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """What targets in shadow mode would have been sent, by location.
+
+    Example: syncline outbox shadow --target erp_eu
+    """
+    from syncline.cli._warehouse import warehouse
+    from syncline.outbox.shadow import shadow_report
+
+    with warehouse("bi") as conn:
+        found = shadow_report(conn, target)
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in found], indent=1, default=str))
+        return
+    columns = ("target", "at", "recorded", "waits", "units", "value", "above tolerance", "largest", "since")
+    table = Table(*columns, caption="value in minor units of currency")
+    for row in found:
+        table.add_row(
+            row.target, row.location, str(row.corrections), str(row.keys), str(row.units), str(row.value),
+            str(row.above_tolerance), row.largest or "–", f"{row.first_at:%Y-%m-%d %H:%M}",
+        )  # fmt: skip
+    Console().print(table)
+    typer.echo(f"{sum(row.keys for row in found)} would be sent now.")
 
 
 def _tell(what: str, correction: Correction) -> None:

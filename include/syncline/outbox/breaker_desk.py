@@ -39,8 +39,8 @@ def decide(conn: psycopg.Connection, trip_id: int, decision: Decision, *, by: st
     Raises:
         TerminalError: no such trip; no name, or no note.
     """
-    _require(by, "Who decides", "by", BY_MAX)
-    _require(note, "The reason", "note", NOTE_MAX)
+    require(by, "Who decides", "by", BY_MAX)
+    require(note, "The reason", "note", NOTE_MAX)
     with conn.transaction():
         # The locks before the row, as a release takes them. One that still sees the trip open would hold rows that
         # nobody lets go.
@@ -95,7 +95,8 @@ def claim_questions(
     ]
 
 
-def _require(text: str, what: str, option: str, length_max: int) -> None:
+def require(text: str, what: str, option: str, length_max: int) -> None:
+    """Raise TerminalError for a text, kept with a decision, that is missing, too long, or not one printable line."""
     if not text.strip() or len(text) > length_max or not text.isprintable():
         raise TerminalError(
             f"{what} is missing, longer than {length_max} characters, or not one printable line.",

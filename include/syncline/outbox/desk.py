@@ -1,4 +1,4 @@
-"""What a person does with corrections: look at held ones and dead letters, let one go, deny one."""
+"""What a person does with held corrections: look at them, let one go, deny one."""
 
 from __future__ import annotations
 
@@ -51,11 +51,6 @@ COLUMNS = (
 def held(conn: psycopg.Connection, target: str | None = None) -> list[Correction]:
     """Corrections that wait for a person or a cause to go away, in key order."""
     return _select(conn, "state = 'held'", target)
-
-
-def dead_letters(conn: psycopg.Connection, target: str | None = None) -> list[Correction]:
-    """Corrections that ended without effect for a reason to look at: refused by the target, unproven, or denied."""
-    return _select(conn, "state = 'dead' and reason not in ('superseded', 'stale')", target)
 
 
 def release_held(conn: psycopg.Connection, prefix: str, *, by: str, at: datetime) -> Correction:
