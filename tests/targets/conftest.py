@@ -65,6 +65,7 @@ class Book:
     before_document: list[Callable[[Book], None]] = field(default_factory=list)
     down: bool = False
     slow_s: float = 0.0
+    token: str = TOKEN
     lock: threading.RLock = field(default_factory=threading.RLock)
     arrived: threading.Event = field(default_factory=threading.Event)
 
@@ -149,7 +150,7 @@ def _handler(book: Book) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - one sm
             self.wfile.write(content)
 
         def do_GET(self) -> None:
-            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            if self.headers.get("Authorization") != f"Bearer {book.token}":
                 return self.answer(401, {})
             if book.down:
                 return self.answer(503, {})
@@ -163,6 +164,8 @@ def _handler(book: Book) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - one sm
             lines = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["lines"]
             while book.before_document:
                 book.before_document.pop(0)(book)
+            if self.headers.get("Authorization") != f"Bearer {book.token}":
+                return self.answer(401, {})
             with book.lock:
                 book.documents.append(lines)
                 book.headers.append(dict(self.headers))
