@@ -66,6 +66,7 @@ class Book:
     down: bool = False
     slow_s: float = 0.0
     token: str = TOKEN
+    strangers: int = 0  # calls with another token
     lock: threading.RLock = field(default_factory=threading.RLock)
     arrived: threading.Event = field(default_factory=threading.Event)
 
@@ -149,8 +150,14 @@ def _handler(book: Book) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - one sm
             self.end_headers()
             self.wfile.write(content)
 
+        def is_stranger(self) -> bool:
+            with book.lock:
+                is_one = self.headers.get("Authorization") != f"Bearer {book.token}"
+                book.strangers += is_one
+                return is_one
+
         def do_GET(self) -> None:
-            if self.headers.get("Authorization") != f"Bearer {book.token}":
+            if self.is_stranger():
                 return self.answer(401, {})
             if book.down:
                 return self.answer(503, {})
@@ -164,7 +171,7 @@ def _handler(book: Book) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - one sm
             lines = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["lines"]
             while book.before_document:
                 book.before_document.pop(0)(book)
-            if self.headers.get("Authorization") != f"Bearer {book.token}":
+            if self.is_stranger():
                 return self.answer(401, {})
             with book.lock:
                 book.documents.append(lines)

@@ -11,7 +11,7 @@ from syncline.targets.adapters import open_adapter
 from syncline.targets.contract import AnswersLater, FindsReferences, ListsChanges, ShowsNumbers
 from syncline.targets.governance.shared import SharedGovernor
 from syncline.targets.governance.version import prove_version
-from syncline.targets.http import RETRY_AFTER_MAX_S, SLOW_DOWN, LoginRefused
+from syncline.targets.http import SLOW_DOWN, LoginRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from syncline.registry.models import Target
     from syncline.targets.contract import (
         Adapter,
-        Budget,
         Capabilities,
         Check,
         Document,
@@ -85,10 +84,10 @@ class GovernedAdapter:
             if self._is_rotated() and nothing_done:
                 answer = self._adapter.send(document, max(0.001, ends_s - time.monotonic()))
         # Not every target throttles by 429 alone; its adapter has read what it said.
-        if answer.status_code == SLOW_DOWN and answer.retry_after_s:
+        if answer.status_code == SLOW_DOWN and answer.retry_after_s is not None:
             self._governor.pause(answer.retry_after_s)
         if answer.budget is not None:
-            self._governor.pause(budget_wait_s(answer.budget, self._entry.limits.concurrent))
+            self._governor.spend(answer.budget)
         return answer
 
     def check(self) -> Sequence[Check]:
@@ -152,14 +151,6 @@ class GovernedAdapter:
         self._adapter.close()
         self._adapter = open_adapter(self._entry, connection, self._governor)
         return True
-
-
-def budget_wait_s(budget: Budget, concurrent: int) -> float:
-    """Real seconds until the target's own bucket holds what ``concurrent`` calls like the last one cost."""
-    missing = budget.cost * concurrent - budget.left
-    if missing <= 0 or budget.restored_per_s <= 0:
-        return 0.0
-    return min(missing / budget.restored_per_s, RETRY_AFTER_MAX_S)
 
 
 @contextmanager

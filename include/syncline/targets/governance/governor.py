@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from syncline.targets.contract import Budget
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,11 @@ class Governor(Protocol):
     def refuse_login(self) -> None:
         """The target refuses our login: nobody tries it again."""
 
-    def pause(self, seconds: float) -> None:
-        """The target asks to wait: nobody calls it for so long."""
+    def pause(self, seconds: float, why: str = "it asked to wait") -> None:
+        """The target asks to wait, in its own way: nobody calls it for so many real seconds."""
+
+    def spend(self, budget: Budget) -> None:
+        """The target says what is left of its own bucket: nobody calls it until that is enough again."""
 
 
 class Ungoverned:
@@ -64,5 +70,8 @@ class Ungoverned:
     def refuse_login(self) -> None:
         self.login_refused = True
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, why: str = "") -> None:
+        return
+
+    def spend(self, budget: Budget) -> None:
         return

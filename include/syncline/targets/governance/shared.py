@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from syncline.clock import Clock
     from syncline.connections import Connection
     from syncline.registry.models import Limits
+    from syncline.targets.contract import Budget
 
 log = logging.getLogger(__name__)
 
@@ -170,13 +171,16 @@ class SharedGovernor:
             at=self._clock.now(),
         )  # fmt: skip
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, why: str = "it asked to wait") -> None:
         if seconds > 0:
             self._conn.execute(
-                "update ops.target_limits set pause_reason = 'its budget is used up', paused_until = "
+                "update ops.target_limits set pause_reason = %s, paused_until = "
                 "greatest(paused_until, clock_timestamp() + make_interval(secs => %s)) where target = %s",
-                (min(seconds, RETRY_AFTER_MAX_S), self._target),
+                (why, min(seconds, RETRY_AFTER_MAX_S), self._target),
             )
+
+    def spend(self, budget: Budget) -> None:
+        self.pause(budget_wait_s(budget, self._limits.concurrent), "its budget is used up")
 
     def _waited_for(self, wait_max_s: float, call_s: float) -> Permit:
         ends_s = time.monotonic() + wait_max_s
@@ -227,6 +231,14 @@ class SharedGovernor:
             "per_s": limits.per_s, "burst": limits.burst, "concurrent": limits.concurrent,
             "open_s": limits.circuit.open_s, "failures": limits.circuit.failures,
         }  # fmt: skip
+
+
+def budget_wait_s(budget: Budget, concurrent: int) -> float:
+    """Real seconds until the target's own bucket holds what ``concurrent`` calls like the last one cost."""
+    missing = budget.cost * concurrent - budget.left
+    if missing <= 0 or budget.restored_per_s <= 0:
+        return 0.0
+    return min(missing / budget.restored_per_s, RETRY_AFTER_MAX_S)
 
 
 def _word(heard: Heard | None) -> str:

@@ -13,6 +13,7 @@ from syncline.targets.contract import Capabilities, Document, DocumentAnswer, Sh
 from syncline.targets.http import NOT_ANSWERED, TargetHttp
 from syncline.targets.netsuite.answers import (
     ROWS_MAX,
+    WAIT_S,
     is_absent,
     is_throttled,
     read_found,
@@ -107,6 +108,8 @@ class NetSuiteClient:
             )  # fmt: skip
         except NOT_ANSWERED as error:
             return not_answered(document, error)
+        if is_throttled(answer):
+            self._http.governor.pause(answer.retry_after_s or WAIT_S)
         return read_saved(document, answer, self._not_executed)
 
     def _body(self, document: Document) -> dict[str, Any]:

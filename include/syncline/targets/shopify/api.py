@@ -77,7 +77,13 @@ class AdminApi:
         )  # fmt: skip
         body = answer.body if isinstance(answer.body, dict) else {}
         data = body.get("data")
-        return Told(answer, data if isinstance(data, dict) else None, _codes(body.get("errors")), _budget(body))
+        told = Told(answer, data if isinstance(data, dict) else None, _codes(body.get("errors")), _budget(body))
+        # The bucket is the app's and the shop's: what one call leaves is left for every worker.
+        if told.is_throttled:
+            self._http.governor.pause(told.wait_s)
+        elif told.budget is not None:
+            self._http.governor.spend(told.budget)
+        return told
 
     def prove_version(self, timeout_s: float) -> None:
         """Ask once whether the pinned version is what answers. Raises as ``read``."""
