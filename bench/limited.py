@@ -19,8 +19,9 @@ TOKEN = "token-of-nobody"
 class Limited:
     """A bucket of ``capacity`` requests that is filled by ``per_s`` a second, and what was asked of it.
 
-    ``accepted``: instants (monotonic, s) of requests let in. ``refused``: 429s by whole second. ``status``: answered
-    instead of 200 from now on, with ``retry_after_s``. ``token``: any other is answered 401, counted in ``strangers``.
+    ``accepted``: instants (monotonic, s) of requests let in; ``posts``: of those that post. ``refused``: 429s by whole
+    second. ``status``: answered instead of 200 from now on, with ``retry_after_s``. ``token``: any other is answered
+    401, counted in ``strangers``.
     """
 
     per_s: float = 1e9
@@ -31,10 +32,12 @@ class Limited:
     token: str = TOKEN
     url: str = ""
     accepted: list[float] = field(default_factory=list)
+    posts: list[float] = field(default_factory=list)
     refused: Counter[int] = field(default_factory=Counter)
     strangers: int = 0
     effects: Counter[str] = field(default_factory=Counter)
     changes: list[dict[str, object]] = field(default_factory=list)
+    numbers: dict[tuple[object, object], int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     _level: float = field(default=0.0, init=False)
     _level_at: float = field(default=0.0, init=False)
@@ -56,14 +59,17 @@ class Limited:
         """Adjust, each reference once, as ``docs/contracts.md`` has it of the ERP."""
         told: list[dict[str, object]] = []
         with self.lock:
+            self.posts.append(time.monotonic())
             for line in lines:
                 is_new = not self.effects[str(line["reference"])]
                 self.effects[str(line["reference"])] += is_new
                 if is_new:
+                    key = (line["item"], line["location"])
+                    self.numbers[key] = self.numbers.get(key, 0) + int(str(line["delta"]))
                     self.changes.append(
                         {
                             "position": len(self.changes) + 1, "item": line["item"], "location": line["location"],
-                            "kind": "adjustment", "delta": line["delta"], "quantity_after": line["delta"],
+                            "kind": "adjustment", "delta": line["delta"], "quantity_after": self.numbers[key],
                             "reference": line["reference"], "changed_at": "2026-11-02T08:00:00+00:00",
                         }
                     )  # fmt: skip
