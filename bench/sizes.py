@@ -50,6 +50,6 @@ SIZES = {
         50.0,
         governance_rounds=3,
         governance_corrections=1_500,
-    ),  # fmt: skip
+    ),
     "large": Size("large", (1_000_000, 10_000_000), 100_000, 10_000, 3, 200_000, 1, 10, 400, 0, 0.0, 0.0),
 }
