@@ -141,7 +141,7 @@ class TargetHttp:
         """One request by leave of the governor, who hears what came of it. Waiting is part of ``timeout_s``."""
         ends_s = time.monotonic() + timeout_s
         permit = self.governor.take(timeout_s)
-        heard: Heard | None = None
+        heard: Heard | None = None  # a signal or a defect of ours says nothing of the target
         try:
             answer = request(max(0.001, ends_s - time.monotonic()))
             heard = Heard(answer.status_code, answer.retry_after_s, is_login)

@@ -78,7 +78,7 @@ def make_governor(publisher: Callable[[], Any]) -> Callable[..., SharedGovernor]
     ) -> SharedGovernor:
         conn = publisher()
         made = SharedGovernor(conn, "erp", Limits.model_validate(limits), Clock(), "worker", sleep)
-        made.use(connection("http://localhost", login))
+        made.login = made.fingerprint_of(connection("http://localhost", login))
         if trusted:
             conn.execute("update ops.target_limits set proven_logins = %s", ([made.login],))
         return made

@@ -14,6 +14,7 @@ from bench.limited import Limited
 from syncline.clock import Clock
 from syncline.errors import PartnerUnavailable
 from syncline.targets.contract import Budget, Document, Line
+from syncline.targets.cycle import run_push
 from syncline.targets.governance.adapter import GovernedAdapter, governed
 from syncline.targets.governance.shared import budget_wait_s
 from syncline.targets.governance.status import status
@@ -96,3 +97,31 @@ def test_a_budget_is_saved_for_as_many_calls_as_may_be_under_way() -> None:
     assert budget_wait_s(Budget(left=10.0, restored_per_s=100.0, cost=15.0), concurrent=4) == 0.5
     assert budget_wait_s(Budget(left=60.0, restored_per_s=100.0, cost=15.0), concurrent=4) == 0.0
     assert budget_wait_s(Budget(left=0.0, restored_per_s=0.001, cost=15.0), concurrent=4) == 300.0
+
+
+def test_a_run_against_an_open_circuit_claims_nothing(
+    make_loop: Callable[..., Any], publisher: Callable[[], Any]
+) -> None:
+    key = ("SKU-0001", "DC1")
+    loop = make_loop("erp", {key: 10}, {key: 12})
+    loop.push()
+    assert loop.release().pending == 1
+    target = entry(circuit={"failures": 3, "open_s": 60})
+
+    def push() -> None:
+        conn = publisher()
+        with governed(target, lambda: connection(loop.url, loop.token), conn, loop.clock, "worker") as adapter:
+            run_push(loop.publisher, adapter, loop.policy, loop.clock, "worker", loop.sleep)
+
+    loop.book.down = True
+    for _ in range(3):
+        with pytest.raises(PartnerUnavailable):
+            push()
+    loop.book.down = False
+    with pytest.raises(PartnerUnavailable, match="left alone"):
+        push()
+    assert loop.owner.execute("select state, tries from ops.outbox").fetchall() == [("pending", 0)]
+    loop.owner.execute("update ops.target_limits set opened_at = opened_at - interval '60 s'")
+    push()
+    assert loop.states() == {"applied": 1}
+    assert loop.book.numbers == {key: 12}

@@ -32,6 +32,8 @@ class Secret:
 
     def __call__(self) -> Any:
         self.asked += 1
+        if not self.token:
+            raise ConfigurationError("Connection 'erp' cannot be read.")
         return connection(self.url, self.token)
 
 
@@ -159,3 +161,20 @@ def found_anywhere(conn: psycopg.Connection, *words: str) -> list[str]:
         ).fetchone()
         == (True,)
     ]
+
+
+def test_a_connection_that_cannot_be_read_is_not_tried(loop: Any, publisher: Callable[[], Any]) -> None:
+    """The secret is revoked in mid-run, and somebody has just begun to write the new one."""
+    secret = Secret(loop.url, loop.token)
+
+    def revoke(book: Any) -> None:
+        book.token, secret.token = ROTATED, ""
+
+    loop.book.before_document.append(revoke)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        push(loop, secret, publisher())
+    assert loop.states() == {"pending": 2}
+    secret.token = ROTATED
+    loop.sleep(60)
+    assert push(loop, secret, publisher())["applied"] == 2
+    assert loop.book.strangers == 1

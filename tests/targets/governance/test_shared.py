@@ -79,7 +79,7 @@ TAKE_AND_WAIT = textwrap.dedent("""
     from syncline.targets.governance.shared import SharedGovernor
     from syncline.warehouse.connect import connect_dsn
     worker = SharedGovernor(connect_dsn(os.environ["DSN"]), "erp", Limits(concurrent=1), Clock(), "killed")
-    worker.use(Connection("erp", "http", "http://localhost", password=os.environ["TOKEN"]))
+    worker.login = worker.fingerprint_of(Connection("erp", "http", "http://localhost", password=os.environ["TOKEN"]))
     print(worker.take(1.0), flush=True)
     time.sleep(60)
 """)
@@ -179,3 +179,12 @@ def test_a_new_login_is_tried_by_one_and_a_refused_one_by_nobody(make_governor: 
     changed = make_governor(login="another", trusted=False)
     changed.give_back(changed.take(0.1), GOOD)
     changed.take(0.1)
+
+
+def test_a_clock_that_was_set_back_holds_nobody_for_long(make_governor: MakeGovernor, warehouse: Any) -> None:
+    waits: list[float] = []
+    worker = make_governor(waits.append, per_s=10.0, burst=2, concurrent=3)
+    worker.give_back(worker.take(1.0), GOOD)
+    warehouse.execute("update ops.target_limits set next_at = next_at + interval '1 hour'")
+    worker.take(2.0)
+    assert max(waits) <= 0.5

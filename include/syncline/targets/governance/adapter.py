@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from syncline.errors import ConfigurationError
+from syncline.errors import ConfigurationError, SynclineError
 from syncline.targets.adapters import open_adapter
 from syncline.targets.contract import AnswersLater, FindsReferences, ListsChanges, ShowsNumbers
 from syncline.targets.governance.shared import SharedGovernor
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Shown,
     )
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -50,7 +52,7 @@ class GovernedAdapter:
     def __init__(self, entry: Target, connect: Callable[[], Connection], governor: SharedGovernor) -> None:
         self._entry, self._connect, self._governor = entry, connect, governor
         connection = connect()
-        governor.use(connection)
+        governor.login = governor.fingerprint_of(connection)
         self._adapter: Adapter = open_adapter(entry, connection, governor)
 
     @property
@@ -79,10 +81,8 @@ class GovernedAdapter:
         ends_s = time.monotonic() + timeout_s
         self._governor.login_refused = False
         answer = self._adapter.send(document, timeout_s)
-        if self._governor.login_refused:
-            nothing_done = all(each.outcome == "not_executed" for each in answer.lines.values())
-            if self._is_rotated() and nothing_done:
-                answer = self._adapter.send(document, max(0.001, ends_s - time.monotonic()))
+        if self._governor.login_refused and self._is_rotated_well() and _nothing_done(answer):
+            answer = self._adapter.send(document, max(0.001, ends_s - time.monotonic()))
         # Not every target throttles by 429 alone; its adapter has read what it said.
         if answer.status_code == SLOW_DOWN and answer.retry_after_s is not None:
             self._governor.pause(answer.retry_after_s)
@@ -142,15 +142,30 @@ class GovernedAdapter:
                 raise
             return call()
 
+    def _is_rotated_well(self) -> bool:
+        """As ``_is_rotated`` for ``send``, which never raises: an unusable connection ends the next turn."""
+        try:
+            return self._is_rotated()
+        except SynclineError as error:
+            log.warning("%s: its connection cannot be used: %s", self._entry.name, error)
+            return False
+
     def _is_rotated(self) -> bool:
         """Read the connection again; with another login in it, speak by that one from here on."""
         connection = self._connect()
-        if not self._governor.use(connection):
+        login = self._governor.fingerprint_of(connection)
+        if login == self._governor.login:
             self._governor.report_refusal(self._entry.conn_id)
             return False
-        self._adapter.close()
-        self._adapter = open_adapter(self._entry, connection, self._governor)
+        # One that cannot be opened must not be tried with the secret of the one before.
+        opened, before = open_adapter(self._entry, connection, self._governor), self._adapter
+        self._adapter, self._governor.login = opened, login
+        before.close()
         return True
+
+
+def _nothing_done(answer: DocumentAnswer) -> bool:
+    return all(each.outcome == "not_executed" for each in answer.lines.values())
 
 
 @contextmanager

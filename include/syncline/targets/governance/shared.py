@@ -71,29 +71,23 @@ class SharedGovernor:
     ) -> None:
         self._conn, self._target, self._limits, self._clock, self._sleep = conn, target, limits, clock, sleep
         self._holder = f"{worker} {secrets.token_hex(4)}"
-        self._login = ""
+        self.login = ""  # fingerprint of the one in use
         self._held: Permit | None = None
         self.login_refused = False
         # A limit that a crash forgets costs a second; waiting for the disk at each call costs the throughput.
         conn.execute("set synchronous_commit = off")
 
-    def use(self, connection: Connection) -> bool:
-        """Call with the login of ``connection`` from here on; False where it is the same as before."""
+    def fingerprint_of(self, connection: Connection) -> str:
+        """What the login of ``connection`` is known by here."""
         self._conn.execute("insert into ops.target_limits (target) values (%s) on conflict do nothing", (self._target,))
         row = self._conn.execute("select salt from ops.target_limits where target = %s", (self._target,)).fetchone()
         assert row is not None
-        before, self._login = self._login, fingerprint(connection, row[0], self._conn.info.password)
-        return before != self._login
-
-    @property
-    def login(self) -> str:
-        """Fingerprint of the login in use."""
-        return self._login
+        return fingerprint(connection, row[0], self._conn.info.password)
 
     def is_refused(self) -> bool:
         """The login in use was refused, and nobody resumed the target since."""
         row = self._conn.execute(
-            "select refused_login = %s from ops.target_limits where target = %s", (self._login, self._target)
+            "select refused_login = %s from ops.target_limits where target = %s", (self.login, self._target)
         ).fetchone()
         return bool(row and row[0])
 
@@ -227,7 +221,7 @@ class SharedGovernor:
     def _values(self) -> dict[str, object]:
         limits = self._limits
         return {
-            "target": self._target, "holder": self._holder, "login": self._login,
+            "target": self._target, "holder": self._holder, "login": self.login,
             "per_s": limits.per_s, "burst": limits.burst, "concurrent": limits.concurrent,
             "open_s": limits.circuit.open_s, "failures": limits.circuit.failures,
         }  # fmt: skip

@@ -66,7 +66,7 @@ def status(conn: psycopg.Connection, target: str, limits: Limits) -> Status:
 
 
 def resume(conn: psycopg.Connection, target: str, *, by: str, at: datetime) -> None:
-    """A person lets ``target`` be called again: refused login, pause and circuit are forgotten, the exception closed.
+    """A person lets ``target`` be called again: login, pause, circuit and slots are forgotten, the exception closed.
 
     Args:
         conn: role publisher. at: in the product's clock, of the exception's end.
@@ -77,7 +77,7 @@ def resume(conn: psycopg.Connection, target: str, *, by: str, at: datetime) -> N
     with conn.transaction():
         row = conn.execute(
             "update ops.target_limits set refused_login = null, refused_at = null, paused_until = null, "
-            "pause_reason = null, opened_at = null, failures = 0, alone_until = '-infinity', "
+            "pause_reason = null, opened_at = null, failures = 0, alone_until = '-infinity', next_at = '-infinity', "
             "resumed_by = %s, resumed_at = clock_timestamp() where target = %s returning target",
             (by, target),
         ).fetchone()
@@ -87,4 +87,5 @@ def resume(conn: psycopg.Connection, target: str, *, by: str, at: datetime) -> N
                 next_step="See `syncline targets list` for its name, and its push for what it says.",
                 target=target,
             )
+        conn.execute("update ops.target_permits set held_until = '-infinity' where target = %s", (target,))
         resolve_exception(conn, RULE, target, at=at)

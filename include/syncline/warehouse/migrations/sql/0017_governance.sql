@@ -51,6 +51,11 @@ begin
   select * into limits from ops.target_limits l where l.target = asked_target for update;
   this_at := clock_timestamp();  -- after the lock: who waited for it must not count from before
   wait_s := 0;
+  -- No more is ever reserved than slots allow: what lies beyond is of a clock that was set back since.
+  limits.next_at := least(limits.next_at, greatest(this_at, limits.paused_until) + spacing * (burst + concurrent));
+  if limits.opened_at > this_at then
+    limits.opened_at := this_at;
+  end if;
   if limits.refused_login = asked_login then
     verdict := 'refused';
     return;
@@ -87,7 +92,7 @@ begin
   on conflict on constraint target_permits_pkey do update
     set permit = excluded.permit, holder = excluded.holder, held_until = excluded.held_until;
   update ops.target_limits l set
-    next_at = greatest(l.next_at, go_at) + spacing,
+    next_at = greatest(limits.next_at, go_at) + spacing,
     alone_holder = case when must_be_alone then asked_holder else l.alone_holder end,
     alone_until = case when must_be_alone then go_at + make_interval(secs => lease_s) else l.alone_until end
   where l.target = asked_target;
