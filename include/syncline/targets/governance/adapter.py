@@ -54,10 +54,7 @@ class GovernedAdapter:
         connection = connect()
         governor.login = governor.fingerprint_of(connection)
         self._adapter: Adapter = open_adapter(entry, connection, governor)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._adapter.capabilities
+        self.capabilities: Capabilities = self._adapter.capabilities
 
     def close(self) -> None:
         self._adapter.close()

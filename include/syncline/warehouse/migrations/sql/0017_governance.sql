@@ -113,12 +113,20 @@ declare
   is_let_in boolean := heard in ('good', 'login_good');
   is_resumed boolean;
 begin
+  update ops.target_permits p set held_until = '-infinity' where p.target = asked_target and p.permit = asked_permit;
+  -- Nearly always all is well and stays so: no lock, and no dead row for long transactions to keep.
+  perform from ops.target_limits l
+  where l.target = asked_target and heard in ('good', 'login_good', 'answered') and pause_s <= 0 and l.failures = 0
+    and l.opened_at is null and l.refused_login is null and asked_login = any(l.proven_logins)
+    and (l.alone_holder is distinct from asked_holder or l.alone_until = '-infinity');
+  if found then
+    return false;
+  end if;
   select * into limits from ops.target_limits l where l.target = asked_target for update;
   if not found then
     return false;
   end if;
   this_at := clock_timestamp();
-  update ops.target_permits p set held_until = '-infinity' where p.target = asked_target and p.permit = asked_permit;
   is_alone := coalesce(limits.alone_holder = asked_holder and limits.alone_until > this_at, false);
   is_resumed := is_let_in and limits.refused_login <> asked_login;
   if heard = 'unused' then
