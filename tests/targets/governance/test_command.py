@@ -73,3 +73,20 @@ def test_a_refused_login_makes_the_push_red_once_then_it_is_skipped(
     assert warehouse.execute("select state from ops.exceptions where rule = 'push.login'").fetchall() == [("resolved",)]
     installed(TOKEN)
     push_once("erp", "run")
+
+
+def test_the_task_of_a_paused_target_is_skipped(
+    installed: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from syncline.registry import load_registry
+    from syncline_airflow.push import build_push
+
+    monkeypatch.setattr("airflow.sdk.get_current_context", lambda: {"run_id": "run"}, raising=False)
+    push = build_push(load_registry().target("erp")).get_task("push").python_callable
+    installed("wrong")
+    with pytest.raises(LoginRefused):
+        push()
+    with pytest.raises(AirflowSkipException, match="paused"):
+        push()
