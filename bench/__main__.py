@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 from bench import edi, figures, machine
 from bench.figures import Figure
+from bench.governance import governance_figures
 from bench.idle import idle_figures
 from bench.installation import import_figure, installation_figures
 from bench.landing import bytes_to_load, file_to_load, rows_to_load
@@ -29,7 +30,7 @@ from bench.sizes import SIZES, Size
 from bench.warehouse import Bench, throw_away
 from syncline.home import project_root
 
-BENCHES = ("edi", "landing", "rebuild", "micro", "deep", "idle", "installation")
+BENCHES = ("edi", "landing", "rebuild", "micro", "deep", "idle", "governance", "installation")
 ROWS_TO_LOAD, BYTES_TO_LOAD, FILE_TO_LOAD = 0.4, 4.0, 0.5
 EDI: dict[str, tuple[str, str, tuple[str, float] | None]] = {
     "split": ("846, `bytes.split` at the terminator: the limit", "MB/s", None),
@@ -64,6 +65,7 @@ def main() -> None:
             shape = machine.shape(conn.info.server_version)
         found += [_file_landing(bench, size, given.seed)] if "edi" in wanted else []
         found += _measure(bench, size, given.seed, wanted)
+        found += list(governance_figures(bench, size)) if "governance" in wanted else []
     if "installation" in wanted and size.installation_minutes:
         say("installation")
         found += [import_figure(), *installation_figures(size, given.seed, date)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,8 @@ again. The attempt is stored before the call and a retry sends the same id, so k
 moment changes the target once at most. Skipped when there was nothing to send and nothing new to think about.
 
 **When red:** `{name}` is down or broke its contract; the log's last line says which. Nothing is lost: unknown
-outcomes are proven or sent again by the next run. Other targets go on: pool `{pool}` and a worker slot are its own.
+outcomes are proven or sent again by the next run. A refused login makes it red once (exception `push.login`), then
+it is skipped until the connection changes. Other targets go on: pool `{pool}` and a worker slot are its own.
 """
 
 
@@ -44,7 +44,13 @@ def build_push(target: Target) -> DAG:
             from airflow.sdk import get_current_context
             from airflow.sdk.exceptions import AirflowSkipException
 
-            counts = push_once(target.name, worker=str(get_current_context()["run_id"]))
+            from syncline.targets.governance.adapter import LanePaused
+
+            try:
+                counts = push_once(target.name, worker=str(get_current_context()["run_id"]))
+            except LanePaused as paused:
+                # The run that found the login refused is red, and its exception open: once is enough.
+                raise AirflowSkipException(str(paused)) from None
             if not any(counts.values()):
                 raise AirflowSkipException(f"{target.name}: nothing moved")
             return counts
@@ -57,12 +63,15 @@ def push_once(name: str, worker: str) -> dict[str, int]:
     """Push the target ``name`` once; the counts of its run. ``worker`` holds the leases."""
     from syncline.clock import clock_from_env
     from syncline.registry import load_registry
-    from syncline.targets.adapters import open_adapter
     from syncline.targets.cycle import run_push
+    from syncline.targets.governance.adapter import governed
     from syncline.targets.policy import TargetPolicy
     from syncline_airflow.connections import connection, warehouse
 
-    target = load_registry().target(name)
-    adapter = open_adapter(target, connection(target.conn_id))
-    with closing(adapter), warehouse("publisher") as publisher:
-        return run_push(publisher, adapter, TargetPolicy.of(target, adapter.capabilities), clock_from_env(), worker)
+    target, clock = load_registry().target(name), clock_from_env()
+    with (
+        warehouse("publisher") as limits,
+        governed(target, lambda: connection(target.conn_id), limits, clock, worker) as adapter,
+        warehouse("publisher") as publisher,
+    ):
+        return run_push(publisher, adapter, TargetPolicy.of(target, adapter.capabilities), clock, worker)

@@ -103,6 +103,15 @@ def test_breakers_have_defaults_and_limits(tmp_path: Path) -> None:
     assert "targets[erp].breakers.keys is unknown" in message
 
 
+def test_limits_have_defaults_and_bounds(tmp_path: Path) -> None:
+    text = GOOD.replace("life_s: 30", "life_s: 30, limits: {per_s: 2, circuit: {open_s: 7}}")
+    limits = load_registry(write(tmp_path, text)).target("erp").limits
+    assert (limits.per_s, limits.concurrent, limits.circuit.open_s, limits.circuit.failures) == (2.0, 4, 7, 5)
+    message = refusal(tmp_path, text.replace("per_s: 2", "per_s: 0, concurrent: 0"))
+    assert "targets[erp].limits.per_s" in message
+    assert "targets[erp].limits.concurrent" in message
+
+
 def test_sources_of_one_connection_agree_how_many_it_may_have(tmp_path: Path) -> None:
     second = (
         "\n  - {name: acme_two, kind: sftp_edi, conn_id: acme_3pl, files: {inbox: two, connections_max: 2}}\ntargets:"

@@ -65,6 +65,8 @@ class Book:
     before_document: list[Callable[[Book], None]] = field(default_factory=list)
     down: bool = False
     slow_s: float = 0.0
+    token: str = TOKEN
+    strangers: int = 0  # calls with another token
     lock: threading.RLock = field(default_factory=threading.RLock)
     arrived: threading.Event = field(default_factory=threading.Event)
 
@@ -148,8 +150,14 @@ def _handler(book: Book) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - one sm
             self.end_headers()
             self.wfile.write(content)
 
+        def is_stranger(self) -> bool:
+            with book.lock:
+                is_one = self.headers.get("Authorization") != f"Bearer {book.token}"
+                book.strangers += is_one
+                return is_one
+
         def do_GET(self) -> None:
-            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            if self.is_stranger():
                 return self.answer(401, {})
             if book.down:
                 return self.answer(503, {})
@@ -163,6 +171,8 @@ def _handler(book: Book) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - one sm
             lines = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["lines"]
             while book.before_document:
                 book.before_document.pop(0)(book)
+            if self.is_stranger():
+                return self.answer(401, {})
             with book.lock:
                 book.documents.append(lines)
                 book.headers.append(dict(self.headers))

@@ -1,4 +1,4 @@
-"""List and check the targets of the registry."""
+"""List, check and resume the targets of the registry."""
 
 from __future__ import annotations
 
@@ -57,6 +57,49 @@ def check(
         Console().print(table)
     if not all(each.is_well for checks in found.values() for each in checks):
         raise typer.Exit(1)
+
+
+@app.command()
+def limits(
+    name: Annotated[str | None, typer.Argument(help="One target; left out: all enabled ones.")] = None,
+) -> None:
+    """Show what all workers share: requests that may go out at once, calls under way, circuit, pauses, login."""
+    from syncline.cli._warehouse import warehouse
+    from syncline.targets.governance.status import status
+
+    registry = load_registry()
+    asked = [registry.target(name)] if name else [target for target in registry.targets if target.enabled]
+    table = Table("target", "a second", "at once", "under way", "circuit", "paused until", "login")
+    with warehouse("publisher") as conn:
+        for target in asked:
+            now, bounds = status(conn, target.name, target.limits), target.limits
+            circuit = now.circuit + (f" since {now.opened_at:%F %T}" if now.opened_at else "")
+            paused = f"{now.paused_until:%F %T}: {now.pause_reason}" if now.paused_until else ""
+            login = f"refused since {now.refused_at:%F %T}" if now.refused_at else "well"
+            table.add_row(
+                target.name, f"{bounds.per_s:g}", f"{now.at_once} of {bounds.burst}",
+                f"{now.under_way} of {bounds.concurrent}", circuit, paused, login,
+            )  # fmt: skip
+    Console().print(table)
+
+
+@app.command()
+def resume(
+    name: Annotated[str, typer.Argument(help="The target.")],
+    by: Annotated[str, typer.Option(help="Who decides.")],
+) -> None:
+    """Let a target be called again: after a refused login whose connection was right, or an open circuit.
+
+    Ends its pause, closes its circuit and its exception. One worker tries first.
+    """
+    from syncline.cli._warehouse import warehouse
+    from syncline.clock import clock_from_env
+    from syncline.targets.governance.status import resume as let_go_on
+
+    target = load_registry().target(name)
+    with warehouse("publisher") as conn:
+        let_go_on(conn, target.name, by=by, at=clock_from_env().now())
+    typer.echo(f"{name} is called again by its next run.")
 
 
 def _checks(target: Target) -> list[Check]:

@@ -123,6 +123,33 @@ class Breakers(_Entry):
     zero_share_pct: int = Field(default=50, ge=0, le=100)
 
 
+class Circuit(_Entry):
+    """When a target that does not answer is left alone (ADR 0022); no kin of ``Breakers``, which judge numbers.
+
+    Attributes:
+        failures: calls in a row without an answer that counts (none at all, or 5xx).
+        open_s: real seconds until one call of one worker tries again.
+    """
+
+    failures: int = Field(default=5, ge=1, le=100)
+    open_s: int = Field(default=30, ge=1, le=3_600)
+
+
+class Limits(_Entry):
+    """Our requests to a target, of all workers together, in real seconds (ADR 0022).
+
+    Attributes:
+        per_s: requests a second in the long run.
+        burst: requests that may go out at once after a quiet time.
+        concurrent: requests under way at a time.
+    """
+
+    per_s: float = Field(default=20.0, ge=0.01, le=1_000.0)
+    burst: int = Field(default=10, ge=1, le=1_000)
+    concurrent: int = Field(default=4, ge=1, le=100)
+    circuit: Circuit = Circuit()
+
+
 class Target(_Entry):
     """One system that we correct (semantics §9). ``options`` are its adapter's own, checked when it is opened."""
 
@@ -141,6 +168,7 @@ class Target(_Entry):
     key_retention_s: int | None = Field(default=None, ge=1)
     timeout_s: int = Field(default=10, ge=1, le=120)
     breakers: Breakers = Breakers()
+    limits: Limits = Limits()
     enabled: bool = True
 
     @model_validator(mode="after")

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.registry import Target
     from syncline.targets.contract import Adapter
+    from syncline.targets.governance.governor import Governor
 
-# Each module has open_adapter(target, connection), and imports its vendor's peculiarities only when it is used.
+# Each module has open_adapter(target, connection, governor); its vendor's peculiarities are imported when it is used.
 ADAPTERS = {
     "amazon_sp": "syncline.targets.amazon_sp.client",
     "erp_api": "syncline.targets.erp.client",
@@ -25,8 +26,8 @@ ADAPTERS = {
 }
 
 
-def open_adapter(target: Target, connection: Connection) -> Adapter:
-    """The adapter of a registry entry; close it after use.
+def open_adapter(target: Target, connection: Connection, governor: Governor | None = None) -> Adapter:
+    """The adapter of a registry entry; close it after use. ``governor``: asked for each request; None: nobody is.
 
     Raises:
         ConfigurationError: its kind is unknown, or its options or connection lack something.
@@ -36,4 +37,4 @@ def open_adapter(target: Target, connection: Connection) -> Adapter:
             f"Target {target.name}: there is no adapter for kind {target.kind!r}.",
             next_step="Use one of: " + ", ".join(sorted(ADAPTERS)) + ".",
         )
-    return cast("Adapter", import_module(ADAPTERS[target.kind]).open_adapter(target, connection))
+    return cast("Adapter", import_module(ADAPTERS[target.kind]).open_adapter(target, connection, governor))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from syncline.targets.contract import Document, Line
     from syncline.targets.http import Answer, TargetHttp
 
+THROTTLED_S = 1.0  # where a throttle does not say for how long
 _INTEGRAL = re.compile(r"-?[0-9]{1,15}(\.0{1,9})?", re.ASCII)
 
 
@@ -47,6 +48,8 @@ def read(
             error.message, next_step=error.next_step, retry_after_s=error.retry_after_s, target=http.target
         ) from None
     what = f"{answer.status_code} to {method} {path.partition('?')[0]}"
+    if is_throttled(answer):
+        http.governor.pause(answer.retry_after_s or THROTTLED_S)
     if answer.status_code == SLOW_DOWN or answer.status_code >= SERVER_ERROR or is_throttled(answer):
         raise PartnerUnavailable(
             f"Target {http.target} answers {what}.",

@@ -156,11 +156,15 @@ class DocumentAnswer:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that ``targets check`` looked at: a name, whether it is well, and one line about it."""
+    """One thing that ``targets check`` looked at: a name, whether it is well, and one line about it.
+
+    ``is_other_version``: it is not well because the target speaks another version than the adapter; both are told.
+    """
 
     name: str
     is_well: bool
     told: str
+    is_other_version: bool = False
 
 
 class Adapter(Protocol):

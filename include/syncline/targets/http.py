@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from syncline.errors import ConfigurationError, PartnerContractBroken, PartnerUnavailable, RetryableError
 from syncline.partner_http import Answer as PartnerAnswer
 from syncline.partner_http import CallFailed, PartnerHttp
+from syncline.targets.governance.governor import Heard, Ungoverned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from requests.auth import AuthBase
+
+    from syncline.targets.governance.governor import Governor
 
 BODY_MAX_BYTES = 4_000_000
 RETRY_AFTER_MAX_S = 300.0
@@ -47,6 +50,10 @@ class LoginRefused(ConfigurationError):
     """A secret is refused before the call: the target has done nothing."""
 
 
+class OtherVersion(ConfigurationError):
+    """The target speaks another version of its API than the adapter is made for."""
+
+
 # What a call may end with instead of an answer.
 NOT_ANSWERED = (NoAnswer, NotSent, LoginRefused)
 
@@ -61,17 +68,23 @@ class Renewable(Protocol):
     def renew(self) -> bool:
         """Forget it, so that ``ensure`` gets another; False where there is none."""
 
+    def close(self) -> None:
+        """Give back the connection that it is had by."""
+
 
 class TargetHttp:
-    """One target's server. Not shared between threads."""
+    """One target's server. Not shared between threads. ``governor`` is asked before each request, also for a token."""
 
-    def __init__(self, target: str, base_url: str, auth: AuthBase) -> None:
+    def __init__(self, target: str, base_url: str, auth: AuthBase, governor: Governor | None = None) -> None:
         self.target = target
+        self.governor = governor or Ungoverned()
         self._auth = auth
         self._http = PartnerHttp(base_url, auth)
 
     def close(self) -> None:
         self._http.close()
+        if isinstance(self._auth, Renewable):
+            self._auth.close()
 
     def call(
         self,
@@ -83,19 +96,26 @@ class TargetHttp:
         body: Any = None,
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        is_login: bool = False,
     ) -> Answer:
         """One request; a second one where the first was refused for a token that has been renewed since.
 
+        ``is_login``: it asks for a token; whoever asks judges whether the login was refused.
+
         Raises:
             NoAnswer: nothing usable came back inside ``timeout_s``.
-            NotSent, LoginRefused: there is no token to call with.
+            NotSent: there is no token to call with, or the target's limits leave no room for a call now.
+            LoginRefused: the login is refused, by the server of tokens now or by the target before.
         """
 
         def call(left_s: float) -> PartnerAnswer:
-            return self._http.call(
-                method, path, timeout_s=left_s, bytes_max=BODY_MAX_BYTES,
-                params=params, body=body, form=form, headers=headers,
-            )  # fmt: skip
+            def request(timeout_s: float) -> PartnerAnswer:
+                return self._http.call(
+                    method, path, timeout_s=timeout_s, bytes_max=BODY_MAX_BYTES,
+                    params=params, body=body, form=form, headers=headers,
+                )  # fmt: skip
+
+            return self._permitted(request, left_s, is_login)
 
         try:
             answer = (
@@ -107,6 +127,8 @@ class TargetHttp:
                 next_step="Check that it runs; the next run goes on by itself.",
                 target=self.target,
             ) from None
+        if answer.status_code == UNAUTHORIZED and not is_login:
+            self.governor.refuse_login()
         wait_s = answer.retry_after_s
         return Answer(
             answer.status_code,
@@ -114,6 +136,21 @@ class TargetHttp:
             None if wait_s is None else min(wait_s, RETRY_AFTER_MAX_S),
             answer.headers,
         )
+
+    def _permitted(self, request: Callable[[float], PartnerAnswer], timeout_s: float, is_login: bool) -> PartnerAnswer:
+        """One request by leave of the governor, who hears what came of it. Waiting is part of ``timeout_s``."""
+        ends_s = time.monotonic() + timeout_s
+        permit = self.governor.take(timeout_s)
+        heard: Heard | None = None  # a signal or a defect of ours says nothing of the target
+        try:
+            answer = request(max(0.001, ends_s - time.monotonic()))
+            heard = Heard(answer.status_code, answer.retry_after_s, is_login)
+        except CallFailed:
+            heard = Heard(is_login=is_login)
+            raise
+        finally:
+            self.governor.give_back(permit, heard)
+        return answer
 
     def _with_token(self, auth: Renewable, call: Callable[[float], PartnerAnswer], timeout_s: float) -> PartnerAnswer:
         ends_s = time.monotonic() + timeout_s
@@ -126,6 +163,9 @@ class TargetHttp:
                 auth.ensure(left_s())
             except NoAnswer as error:
                 raise NotSent(error.message, next_step=error.next_step, target=self.target) from None
+            except LoginRefused:
+                self.governor.refuse_login()
+                raise
             return call(left_s())
 
         answer = ensured_call()
@@ -137,14 +177,16 @@ class TargetHttp:
         """A GET whose only good answer is 200 with JSON.
 
         Raises:
-            PartnerUnavailable: no answer, 429 or 5xx; carries ``retry_after_s``.
+            PartnerUnavailable: no answer, 429, 5xx, or no room in our limits; carries ``retry_after_s``.
             ConfigurationError: the token is refused.
             PartnerContractBroken: any other answer.
         """
         try:
             answer = self.call("GET", path, timeout_s=timeout_s, params=params)
         except (NoAnswer, NotSent) as error:
-            raise PartnerUnavailable(error.message, next_step=error.next_step, target=self.target) from None
+            raise PartnerUnavailable(
+                error.message, next_step=error.next_step, retry_after_s=error.retry_after_s, target=self.target
+            ) from None
         if answer.status_code == SLOW_DOWN or answer.status_code >= SERVER_ERROR:
             raise PartnerUnavailable(
                 f"Target {self.target} answers {answer.status_code} to GET {path}.",

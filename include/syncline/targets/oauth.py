@@ -49,7 +49,7 @@ class OAuth2(AuthBase):
         """
         if time.monotonic() < self._ends_s - RENEWED_BEFORE_S:
             return
-        answer = self._http.call("POST", self._path, timeout_s=timeout_s, form=self._form())
+        answer = self._http.call("POST", self._path, timeout_s=timeout_s, form=self._form(), is_login=True)
         if answer.status_code in (400, 401, 403):
             raise LoginRefused(
                 f"The token server of {self._http.target} refuses our client ({answer.status_code}).",
@@ -71,6 +71,10 @@ class OAuth2(AuthBase):
         """Forget the token: the server refused it before its time."""
         was, self._token, self._ends_s = self._token, "", 0.0
         return bool(was)
+
+    def close(self) -> None:
+        """Close the connection that tokens come by; asking for one opens it again."""
+        self._http.close()
 
 
 def _life_s(said: object) -> float:

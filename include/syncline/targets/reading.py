@@ -10,7 +10,7 @@ import fastjsonschema
 
 from syncline.errors import PartnerContractBroken, SynclineError
 from syncline.targets.contract import Change, Check, DocumentAnswer, Line, LineAnswer, Outcome, Page
-from syncline.targets.http import LoginRefused, NoAnswer, NotSent
+from syncline.targets.http import UNAUTHORIZED, LoginRefused, NoAnswer, NotSent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,7 +85,8 @@ def read_document(
     if answer.status_code == 200:
         return DocumentAnswer(200, _read_lines(lines, answer.body, results))
     outcome: Outcome = "unknown"
-    if answer.status_code in policy.not_executed:
+    if answer.status_code == UNAUTHORIZED or answer.status_code in policy.not_executed:
+        # 401: "has not been applied", RFC 9110 §15.5.2.
         outcome = "not_executed"
     elif answer.status_code in policy.refused:
         # Of several lines one is at fault and we are not told which: nothing was executed, each goes alone next.

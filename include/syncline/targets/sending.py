@@ -14,6 +14,7 @@ from syncline.targets.changes import settle_exceptions
 from syncline.targets.claiming import Claimed, claim
 from syncline.targets.contract import LineAnswer
 from syncline.targets.durations import back_off_s, real
+from syncline.targets.governance.turns import turn
 from syncline.targets.proof import settled
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def send_next(
     conn: psycopg.Connection, adapter: Adapter, policy: TargetPolicy, clock: Clock, worker: str
 ) -> Sent | None:
     """Send the next document that is due and whose lanes are free; None when there is none."""
-    with ExitStack() as lanes:
+    with turn(adapter, policy.run_s), ExitStack() as lanes:
         claimed = claim(conn, policy, clock, worker, lanes)
         if claimed is None:
             return None

@@ -18,6 +18,7 @@ from syncline.targets.oauth import OAuth2
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from syncline.targets.governance.governor import Governor
     from syncline.targets.http import Answer
 
 ITEMS_PATH = "/listings/2021-08-01/items"
@@ -33,15 +34,16 @@ USER_AGENT = f"Syncline/1 (Language=Python/{platform.python_version()})"
 class SpApi:
     """One seller's API. Not shared between threads."""
 
-    def __init__(self, target: str, base_url: str, token_url: str, form: Mapping[str, str]) -> None:
+    def __init__(
+        self, target: str, base_url: str, token_url: str, form: Mapping[str, str], governor: Governor | None = None
+    ) -> None:
         self._target = target
-        self._token_http = TargetHttp(target, token_url, NoAuth())
+        self._token_http = TargetHttp(target, token_url, NoAuth(), governor)
         self._auth = OAuth2(self._token_http, TOKEN_PATH, lambda: form, header=TOKEN_HEADER)
-        self._http = TargetHttp(target, base_url, self._auth)
+        self._http = TargetHttp(target, base_url, self._auth, governor)
 
     def close(self) -> None:
         self._http.close()
-        self._token_http.close()
 
     def call(
         self, method: str, path: str, timeout_s: float, params: Mapping[str, str | int], body: Any = None

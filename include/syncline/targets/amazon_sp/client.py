@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.registry import Target
     from syncline.targets.contract import Key, Line, Shown
+    from syncline.targets.governance.governor import Governor
 
 TOKEN_URL = "https://api.amazon.com"
 FBA = "AMAZON_"  # channels whose stock Amazon counts: read-only
@@ -132,7 +133,7 @@ def _unsendable(line: Line) -> str:
     return "not_shown" if line.shown is None else ""
 
 
-def open_adapter(target: Target, connection: Connection) -> AmazonClient:
+def open_adapter(target: Target, connection: Connection, governor: Governor | None = None) -> AmazonClient:
     """See ``syncline.targets.adapters``."""
     options = read_options(target, AmazonOptions)
     checked_style(target, AmazonClient.capabilities.writes)
@@ -143,7 +144,7 @@ def open_adapter(target: Target, connection: Connection) -> AmazonClient:
         "client_secret": needed(target, connection, "password"),
     }
     token_url = https_url(target, connection, "extra.token_url") if "token_url" in connection.extra else TOKEN_URL
-    api = SpApi(target.name, https_url(target, connection), token_url, form)
+    api = SpApi(target.name, https_url(target, connection), token_url, form, governor)
     return AmazonClient(
         target.name, api, options, sole_writer=target.sole_writer, timeout_s=float(target.timeout_s)
     )  # fmt: skip

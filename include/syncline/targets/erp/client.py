@@ -24,6 +24,7 @@ from syncline.targets.reading import (
 if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.registry import Target
+    from syncline.targets.governance.governor import Governor
 
 CAPABILITIES = Capabilities("delta", key="line", lists_changes=True, is_atomic=True, lines_max=50)
 ERP = TargetPolicy("erp", CAPABILITIES)
@@ -43,8 +44,8 @@ class ErpClient:
 
     capabilities = CAPABILITIES
 
-    def __init__(self, base_url: str, token: str, policy: TargetPolicy = ERP) -> None:
-        self._http = TargetHttp(policy.target, base_url, bearer(token))
+    def __init__(self, base_url: str, token: str, policy: TargetPolicy = ERP, governor: Governor | None = None) -> None:
+        self._http = TargetHttp(policy.target, base_url, bearer(token), governor)
         self._policy = policy
 
     def close(self) -> None:
@@ -85,6 +86,6 @@ def _change(row: dict[str, Any]) -> Change:
     )  # fmt: skip
 
 
-def open_adapter(target: Target, connection: Connection) -> ErpClient:
+def open_adapter(target: Target, connection: Connection, governor: Governor | None = None) -> ErpClient:
     """See ``syncline.targets.adapters``."""
-    return ErpClient(connection.base_url(), connection.password, TargetPolicy.of(target, CAPABILITIES))
+    return ErpClient(connection.base_url(), connection.password, TargetPolicy.of(target, CAPABILITIES), governor)

@@ -13,6 +13,7 @@ from syncline.targets.contract import Capabilities, Document, DocumentAnswer, Sh
 from syncline.targets.http import NOT_ANSWERED, TargetHttp
 from syncline.targets.netsuite.answers import (
     ROWS_MAX,
+    WAIT_S,
     is_absent,
     is_throttled,
     read_found,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.registry import Target
     from syncline.targets.contract import Check, Found, Key, Line
+    from syncline.targets.governance.governor import Governor
     from syncline.targets.netsuite.login import PrivateKey
 
 RECORDS = "/services/rest/record/v1/inventoryAdjustment"
@@ -84,15 +86,15 @@ class NetSuiteClient:
         options: NetSuiteOptions,
         call_s: float = 10.0,
         not_executed: Sequence[int] = (),
+        governor: Governor | None = None,
     ) -> None:
-        self._tokens = TargetHttp(target, base_url, NoAuth())
+        self._tokens = TargetHttp(target, base_url, NoAuth(), governor)
         login = signed_login(self._tokens, base_url, client_id, certificate_id, key)
-        self._http = TargetHttp(target, base_url, login)
+        self._http = TargetHttp(target, base_url, login, governor)
         self._target, self._options, self._call_s, self._not_executed = target, options, call_s, frozenset(not_executed)
 
     def close(self) -> None:
         self._http.close()
-        self._tokens.close()
 
     def send(self, document: Document, timeout_s: float) -> DocumentAnswer:
         """Save the adjustment, or save it again; see the class."""
@@ -106,6 +108,8 @@ class NetSuiteClient:
             )  # fmt: skip
         except NOT_ANSWERED as error:
             return not_answered(document, error)
+        if is_throttled(answer):
+            self._http.governor.pause(answer.retry_after_s or WAIT_S)
         return read_saved(document, answer, self._not_executed)
 
     def _body(self, document: Document) -> dict[str, Any]:
@@ -202,7 +206,7 @@ def is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
-def open_adapter(target: Target, connection: Connection) -> NetSuiteClient:
+def open_adapter(target: Target, connection: Connection, governor: Governor | None = None) -> NetSuiteClient:
     """See ``syncline.targets.adapters``. The connection: host, login (client id), password (private key as PEM),
     extra.certificate_id."""
     options = read_options(target, NetSuiteOptions)
@@ -215,4 +219,5 @@ def open_adapter(target: Target, connection: Connection) -> NetSuiteClient:
         options,
         float(target.timeout_s),
         target.not_executed,
+        governor,
     )

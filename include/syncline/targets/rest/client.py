@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.registry import Target
     from syncline.targets.contract import Document, Key, Line
+    from syncline.targets.governance.governor import Governor
     from syncline.targets.rest.options import Auth
 
 ROWS_MAX = 5000
@@ -170,7 +171,8 @@ class RestClient:
             checks = [Check("version", False, str(error))]
         else:
             is_well = told == verify.is_
-            checks = [Check("version", is_well, f"version {told}" + ("" if is_well else f", declared is {verify.is_}"))]
+            said = f"version {told}" + ("" if is_well else f", declared is {verify.is_}")
+            checks = [Check("version", is_well, said, is_other_version=not is_well)]
         return checks + unconfirmed(UNCONFIRMED)
 
 
@@ -205,7 +207,7 @@ def _joined(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def open_adapter(target: Target, connection: Connection) -> RestClient:
+def open_adapter(target: Target, connection: Connection, governor: Governor | None = None) -> RestClient:
     """See ``syncline.targets.adapters``."""
     options = read_options(target, RestOptions)
     if options.capabilities.writes != target.style:
@@ -215,14 +217,19 @@ def open_adapter(target: Target, connection: Connection) -> RestClient:
             target=target.name,
         )
     base_url = https_url(target, connection)
-    auth, token_http = _auth(target, connection, options.auth)
+    auth, token_http = _auth(target, connection, options.auth, governor)
     opened = FindingRestClient if options.find is not None else RestClient
     return opened(
-        TargetHttp(target.name, base_url, auth), options, TargetPolicy.of(target, options.proves()), token_http
+        TargetHttp(target.name, base_url, auth, governor),
+        options,
+        TargetPolicy.of(target, options.proves()),
+        token_http,
     )
 
 
-def _auth(target: Target, connection: Connection, auth: Auth) -> tuple[AuthBase, TargetHttp | None]:
+def _auth(
+    target: Target, connection: Connection, auth: Auth, governor: Governor | None
+) -> tuple[AuthBase, TargetHttp | None]:
     """The login, and the server that tokens come from: ``extra.token_base_url``, or the target itself."""
     if auth.kind == "bearer":
         return bearer(header_text(target, connection, "password")), None
@@ -234,5 +241,5 @@ def _auth(target: Target, connection: Connection, auth: Auth) -> tuple[AuthBase,
     form = {"grant_type": "client_credentials", "client_id": login, "client_secret": password}
     form |= {"scope": auth.scope} if auth.scope else {}
     part = "extra.token_base_url" if "token_base_url" in connection.extra else "host"
-    token_http = TargetHttp(target.name, https_url(target, connection, part), NoAuth())
+    token_http = TargetHttp(target.name, https_url(target, connection, part), NoAuth(), governor)
     return OAuth2(token_http, str(auth.token_path), lambda: form), token_http

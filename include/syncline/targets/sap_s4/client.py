@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.registry import Target
     from syncline.targets.contract import Check, Found, Key, Line
+    from syncline.targets.governance.governor import Governor
 
 DOCUMENTS = "API_MATERIAL_DOCUMENT_SRV"
 STOCK = "API_MATERIAL_STOCK_SRV"
@@ -199,7 +200,7 @@ def _is_stock_of(key: Key) -> str:
     return f"Material eq {literal(key[0])} and Plant eq {literal(plant)} and StorageLocation eq {literal(storage)}"
 
 
-def open_adapter(target: Target, connection: Connection) -> SapClient:
+def open_adapter(target: Target, connection: Connection, governor: Governor | None = None) -> SapClient:
     """See ``syncline.targets.adapters``. The connection: host, login and password: a communication user's, or a
     client's of OAuth 2."""
     options = read_options(target, SapOptions)
@@ -209,11 +210,11 @@ def open_adapter(target: Target, connection: Connection) -> SapClient:
     auth: AuthBase = HTTPBasicAuth(login.encode(), password.encode())
     tokens = None
     if options.login == "oauth2":
-        tokens = TargetHttp(target.name, base_url, auth)
+        tokens = TargetHttp(target.name, base_url, auth, governor)
         auth = OAuth2(tokens, options.token_path, lambda: {"grant_type": "client_credentials"})
     return SapClient(
         target.name,
-        TargetHttp(target.name, base_url, auth),
+        TargetHttp(target.name, base_url, auth, governor),
         options,
         float(target.timeout_s),
         target.not_executed,

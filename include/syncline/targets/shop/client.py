@@ -24,6 +24,7 @@ from syncline.targets.reading import (
 if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.registry import Target
+    from syncline.targets.governance.governor import Governor
 
 CAPABILITIES = Capabilities("set", key="line", compare="version", lists_changes=True, lines_max=50)
 SHOP = TargetPolicy("shop", CAPABILITIES)
@@ -46,8 +47,10 @@ class ShopClient:
 
     capabilities = CAPABILITIES
 
-    def __init__(self, base_url: str, token: str, policy: TargetPolicy = SHOP) -> None:
-        self._http = TargetHttp(policy.target, base_url, bearer(token))
+    def __init__(
+        self, base_url: str, token: str, policy: TargetPolicy = SHOP, governor: Governor | None = None
+    ) -> None:
+        self._http = TargetHttp(policy.target, base_url, bearer(token), governor)
         self._policy = policy
 
     def close(self) -> None:
@@ -91,6 +94,6 @@ def _change(row: dict[str, Any]) -> Change:
     )  # fmt: skip
 
 
-def open_adapter(target: Target, connection: Connection) -> ShopClient:
+def open_adapter(target: Target, connection: Connection, governor: Governor | None = None) -> ShopClient:
     """See ``syncline.targets.adapters``."""
-    return ShopClient(connection.base_url(), connection.password, TargetPolicy.of(target, CAPABILITIES))
+    return ShopClient(connection.base_url(), connection.password, TargetPolicy.of(target, CAPABILITIES), governor)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from syncline.errors import ConfigurationError, PartnerContractBroken, PartnerUnavailable, SynclineError
 from syncline.targets.contract import Budget
-from syncline.targets.http import RETRY_AFTER_MAX_S, NoAnswer, NotSent, TargetHttp
+from syncline.targets.http import RETRY_AFTER_MAX_S, NoAnswer, NotSent, OtherVersion, TargetHttp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from requests.auth import AuthBase
 
+    from syncline.targets.governance.governor import Governor
     from syncline.targets.http import Answer
 
 API_VERSION = "2026-10"
@@ -61,9 +62,9 @@ class Told:
 class AdminApi:
     """One shop's API. Not shared between threads."""
 
-    def __init__(self, target: str, base_url: str, auth: AuthBase) -> None:
+    def __init__(self, target: str, base_url: str, auth: AuthBase, governor: Governor | None = None) -> None:
         self._target = target
-        self._http = TargetHttp(target, base_url, auth)
+        self._http = TargetHttp(target, base_url, auth, governor)
         self._version_is_proven = False
 
     def close(self) -> None:
@@ -76,7 +77,13 @@ class AdminApi:
         )  # fmt: skip
         body = answer.body if isinstance(answer.body, dict) else {}
         data = body.get("data")
-        return Told(answer, data if isinstance(data, dict) else None, _codes(body.get("errors")), _budget(body))
+        told = Told(answer, data if isinstance(data, dict) else None, _codes(body.get("errors")), _budget(body))
+        # The bucket is the app's and the shop's: what one call leaves is left for every worker.
+        if told.is_throttled:
+            self._http.governor.pause(told.wait_s)
+        elif told.budget is not None:
+            self._http.governor.spend(told.budget)
+        return told
 
     def prove_version(self, timeout_s: float) -> None:
         """Ask once whether the pinned version is what answers. Raises as ``read``."""
@@ -125,7 +132,11 @@ class AdminApi:
         served = told.answer.headers.get(VERSION_HEADER, "none")[:20]
         if served != API_VERSION:
             # A version that is no longer there does not fail: another one answers, and may mean other things.
-            return self._wrong(f"answers in version {served!r}, not {API_VERSION}", "Install a Syncline that knows it")
+            return OtherVersion(
+                f"Target {self._target} answers in version {served!r}, not {API_VERSION}.",
+                next_step="Install a Syncline that knows it; see docs/reference/targets/shopify.md.",
+                target=self._target,
+            )
         return None
 
     def _wrong(self, what: str, next_step: str) -> ConfigurationError:

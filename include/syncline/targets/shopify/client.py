@@ -15,7 +15,7 @@ from pydantic import Field
 from syncline.errors import RetryableError, SynclineError
 from syncline.partner_http import HeaderAuth, NoAuth
 from syncline.targets.contract import Capabilities, Check, Document, DocumentAnswer, LineAnswer
-from syncline.targets.http import NOT_ANSWERED, TargetHttp
+from syncline.targets.http import NOT_ANSWERED, OtherVersion, TargetHttp
 from syncline.targets.oauth import OAuth2
 from syncline.targets.opening import checked_style, header_text, https_url
 from syncline.targets.options import Options, needed, read_options
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.registry import Target
     from syncline.targets.contract import Key, Line, Shown
+    from syncline.targets.governance.governor import Governor
     from syncline.targets.shopify.api import Told
 
 LINES_MAX = 250  # "Input arguments that accept an array have a maximum size of 250"
@@ -70,9 +71,10 @@ class ShopifyClient:
         options: ShopifyOptions,
         timeout_s: float,
         token_http: TargetHttp | None = None,
+        governor: Governor | None = None,
     ) -> None:
         self._target, self._options, self._timeout_s = target, options, timeout_s
-        self._api, self._token_http = AdminApi(target, base_url, auth), token_http
+        self._api, self._token_http = AdminApi(target, base_url, auth, governor), token_http
         self.capabilities = Capabilities(
             options.writes,
             key="document",
@@ -114,6 +116,8 @@ class ShopifyClient:
         checks = []
         try:
             told = self._api.read(RIGHTS, {}, self._timeout_s)
+        except OtherVersion as error:
+            checks.append(Check("version", False, error.message, is_other_version=True))
         except SynclineError as error:
             checks.append(Check("read", False, str(error)))
         else:
@@ -199,19 +203,19 @@ def _rights(told: Told) -> Check:
     return Check("rights", True, "the app may read locations, and read and write inventory")
 
 
-def open_adapter(target: Target, connection: Connection) -> ShopifyClient:
+def open_adapter(target: Target, connection: Connection, governor: Governor | None = None) -> ShopifyClient:
     """See ``syncline.targets.adapters``. Without a login the password is an access token that stays."""
     options = read_options(target, ShopifyOptions)
     checked_style(target, options.writes)
     base_url = https_url(target, connection)
     if not connection.login:
         auth = HeaderAuth(TOKEN_HEADER, header_text(target, connection, "password"))
-        return ShopifyClient(target.name, base_url, auth, options, float(target.timeout_s))
+        return ShopifyClient(target.name, base_url, auth, options, float(target.timeout_s), governor=governor)
     form = {
         "grant_type": "client_credentials",
         "client_id": needed(target, connection, "login"),
         "client_secret": needed(target, connection, "password"),
     }
-    token_http = TargetHttp(target.name, base_url, NoAuth())
+    token_http = TargetHttp(target.name, base_url, NoAuth(), governor)
     token = OAuth2(token_http, TOKEN_PATH, lambda: form, header=TOKEN_HEADER)
-    return ShopifyClient(target.name, base_url, token, options, float(target.timeout_s), token_http)
+    return ShopifyClient(target.name, base_url, token, options, float(target.timeout_s), token_http, governor)

@@ -18,7 +18,7 @@ from syncline.errors import SynclineError
 from syncline.partner_http import NoAuth
 from syncline.targets.answers import unconfirmed
 from syncline.targets.contract import Capabilities, Check, Found, Shown
-from syncline.targets.http import TargetHttp
+from syncline.targets.http import OtherVersion, TargetHttp
 from syncline.targets.opening import https_url
 from syncline.targets.options import Options, needed, read_options
 from syncline.targets.policy import TargetPolicy
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.registry import Target
     from syncline.targets.contract import Document, DocumentAnswer, Key, Line
+    from syncline.targets.governance.governor import Governor
 
 SERIES = "8.2"
 # 20 lines take 2.4 s and 50 take 6.2 s on two quiet cores; one takes 1.1 s.
@@ -75,10 +76,18 @@ class TrytonClient:
 
     capabilities = Capabilities("delta", finds=True, is_atomic=True, lines_max=LINES_MAX)
 
-    def __init__(self, base_url: str, login: str, password: str, options: TrytonOptions, policy: TargetPolicy) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        login: str,
+        password: str,
+        options: TrytonOptions,
+        policy: TargetPolicy,
+        governor: Governor | None = None,
+    ) -> None:
         path = f"/{options.database}/rpc/"
-        self._open = TargetHttp(policy.target, base_url, NoAuth())
-        self._http = TargetHttp(policy.target, base_url, Session(self._open, path, login, password))
+        self._open = TargetHttp(policy.target, base_url, NoAuth(), governor)
+        self._http = TargetHttp(policy.target, base_url, Session(self._open, path, login, password), governor)
         self._rpc = Rpc(self._http, path)
         self._catalog = Catalog(self._rpc, options.lost_and_found)
         self._shipments = Shipments(self._rpc, self._catalog)
@@ -86,7 +95,7 @@ class TrytonClient:
 
     def close(self) -> None:
         self._http.close()
-        self._open.close()
+        self._open.close()  # a version is asked without a session, too
 
     def send(self, document: Document, timeout_s: float) -> DocumentAnswer:
         """Post the document: see ``posting``."""
@@ -141,6 +150,8 @@ class TrytonClient:
         try:
             with self._rpc.within(self._call_s):
                 is_well, told = look()
+        except OtherVersion as error:
+            return Check(name, False, error.message, is_other_version=True)
         except SynclineError as error:
             return Check(name, False, str(error))
         return Check(name, is_well, told)
@@ -151,7 +162,9 @@ class TrytonClient:
         told = answer.body.get("result") if isinstance(answer.body, dict) else None
         if not isinstance(told, str) or not re.fullmatch(r"[0-9.]{1,20}", told):
             return False, f"the server answers {answer.status_code} without a version: is this address Tryton's?"
-        return told == SERIES, f"Tryton {told}" + ("" if told == SERIES else f"; made for and tested with {SERIES}")
+        if told != SERIES:
+            raise OtherVersion(f"Tryton {told}; made for and tested with {SERIES}", target=self._rpc.target)
+        return True, f"Tryton {told}"
 
     def _login(self) -> tuple[bool, str]:
         self._catalog.open()
@@ -178,9 +191,10 @@ class TrytonClient:
         return False, f"{number} shipments of ours are not done: the next try finishes them; cancel those of dead ones"
 
 
-def open_adapter(target: Target, connection: Connection) -> TrytonClient:
+def open_adapter(target: Target, connection: Connection, governor: Governor | None = None) -> TrytonClient:
     """See ``syncline.targets.adapters``."""
     options = read_options(target, TrytonOptions)
     base_url = https_url(target, connection)
     login, password = (needed(target, connection, part) for part in ("login", "password"))
-    return TrytonClient(base_url, login, password, options, TargetPolicy.of(target, TrytonClient.capabilities))
+    policy = TargetPolicy.of(target, TrytonClient.capabilities)
+    return TrytonClient(base_url, login, password, options, policy, governor)

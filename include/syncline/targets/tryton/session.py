@@ -50,7 +50,7 @@ class Session(AuthBase):
         if self._refused is not None:
             raise self._refused
         body = {"id": 1, "method": "common.db.login", "params": [self._login, {"password": self._password}, "en"]}
-        answer = self._http.call("POST", self._path, timeout_s=timeout_s, body=body)
+        answer = self._http.call("POST", self._path, timeout_s=timeout_s, body=body, is_login=True)
         if answer.status_code in (*REFUSED, NO_DATABASE) or _asks_for_more(answer):
             self._refused = self._refusal(answer.status_code)
             raise self._refused
@@ -79,6 +79,10 @@ class Session(AuthBase):
         """Forget the session: the server has ended it."""
         was, self._header = self._header, ""
         return bool(was)
+
+    def close(self) -> None:
+        """Close the connection that logins go by."""
+        self._http.close()
 
     def _refusal(self, status_code: int) -> LoginRefused:
         what = "has no such database" if status_code == NO_DATABASE else f"refuses our login ({status_code})"
