@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from tests.databases import told_by_the_floor
 
 from syncline.outbox.trips import one_trip
-from syncline_airflow.approval import BreakerQuestion, ask_about, question
+from syncline_airflow.approval import BreakerQuestion, HeldQuestion, ask_about, ask_about_held, question
 
 AT = datetime(2026, 11, 2, 10, tzinfo=UTC)
 
@@ -118,3 +118,36 @@ def test_a_question_without_changes_has_no_list_of_them(warehouse: psycopg.Conne
     found = one_trip(warehouse, trip)
     assert found is not None
     assert "Largest" not in question(found)[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "state", "moved_to", "reason"),
+    [
+        ("Approve", "released", "pending", "released by admin (question 1)"),
+        ("Reject", "denied", "dead", "denied by admin (question 1): counted"),
+    ],
+)
+def test_held_corrections_are_asked_about_with_their_numbers_and_answered_once(
+    warehouse: psycopg.Connection, trip: int, option: str, state: str, moved_to: str, reason: str
+) -> None:
+    with pytest.raises(AirflowSkipException):
+        ask_about_held("run-1", False)
+    warehouse.execute("update ops.outbox set reason = 'above tolerance'")
+    assert ask_about_held("run-1", False) == [1]
+    with pytest.raises(AirflowSkipException):
+        ask_about_held("run-2", False)
+    ask = HeldQuestion(task_id="ask_held", question_id=1)
+    assert not ask.template_fields
+    words = ask.words()
+    assert words is not None
+    assert words[0] == "Held at erp: 1 corrections, above tolerance"
+    assert "\n- SKU-0001 at DC1: 10 → 900\n" in words[1]
+    told = ask.execute_complete({}, answer(option, "counted"))
+    assert told == {"question": 1, "state": state, "moved": 1, "outdated": 0, "kept": 0}
+    assert warehouse.execute("select state, reason from ops.outbox").fetchall() == [(moved_to, reason)]
+    assert warehouse.execute("select state, decided_by, note from ops.hold_questions").fetchall() == [
+        (state, "admin", "counted")
+    ]
+    assert HeldQuestion(task_id="ask_held", question_id=1).execute({}) is None, "cleared after its answer"
+    other = "Reject" if option == "Approve" else "Approve"
+    assert HeldQuestion(task_id="ask_held", question_id=1).execute_complete({}, answer(other))["state"] == state
