@@ -180,8 +180,12 @@ TABLES: dict[str, Table] = {
     "tolerances": Table(
         {"target": _text, "item_class": _text, "units_max": _count}, ("target", "item_class"), {"item_class": "*"}
     ),
+    "target_items": Table({"target": _text, "item": _text, "ref": _text}, ("target", "item"), {}),
+    "target_locations": Table({"target": _text, "location": _text, "ref": _text}, ("target", "location"), {}),
 }
 
+# Begins what a target's reference is called here while nobody has named it: no item or location is called so.
+UNNAMED = "?"
 NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 
 

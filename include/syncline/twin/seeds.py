@@ -30,6 +30,8 @@ COLUMNS = {
     ),
     "channel_rules": ("channel", "location", "item_class", "safety_stock", "confidence", "discontinued"),
     "tolerances": ("target", "item_class", "units_max"),
+    "target_items": ("target", "item", "ref"),
+    "target_locations": ("target", "location", "ref"),
 }  # fmt: skip
 # What documents state beside what flows in the demo.
 MEASURES_OF_DOCUMENTS = ("in_transit", "consigned", "available")
@@ -67,6 +69,8 @@ def rows(table: str, network: Network = DEMO) -> Iterator[Row]:
         "ownership_rules": _ownership_rules,
         "channel_rules": _channel_rules,
         "tolerances": _tolerances,
+        "target_items": _same_names,
+        "target_locations": _same_names,
     }[table](network)
 
 
@@ -141,3 +145,8 @@ def _tolerances(_: Network) -> Iterator[Row]:
     for target, units_max in TOLERANCE_UNITS.items():
         for item_class in SAFETY_STOCK:
             yield target, item_class, units_max
+
+
+def _same_names(_: Network) -> Iterator[Row]:
+    """The twin's targets call things as we do."""
+    return iter(())
