@@ -60,9 +60,12 @@ def push_once(name: str, worker: str) -> dict[str, int]:
     from syncline.targets.adapters import open_adapter
     from syncline.targets.cycle import run_push
     from syncline.targets.policy import TargetPolicy
+    from syncline.targets.references import Referenced
     from syncline_airflow.connections import connection, warehouse
 
     target = load_registry().target(name)
     adapter = open_adapter(target, connection(target.conn_id))
     with closing(adapter), warehouse("publisher") as publisher:
-        return run_push(publisher, adapter, TargetPolicy.of(target, adapter.capabilities), clock_from_env(), worker)
+        policy, clock = TargetPolicy.of(target, adapter.capabilities), clock_from_env()
+        with closing(Referenced(publisher, adapter, policy, clock)) as named:
+            return run_push(publisher, named, policy, clock, worker)
