@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from syncline.twin.vendors.sap_s4_entities import ENTITIES, query
+from syncline.twin.vendors.sap_s4_entities import ENTITIES, POSTED, item_rows, query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,13 +44,17 @@ YEAR = "2026"
 
 @dataclass
 class System:
-    """One client of SAP. ``batches``: materials whose stock is shown in two batches."""
+    """One client of SAP. ``batches``: materials whose stock is shown in two batches.
+
+    ``base_units``: of materials that are counted in another unit than ``unit``, which they are posted in, too.
+    """
 
     book: Book
     user: str
     password: str = field(repr=False)
     unit: str = "EA"
     batches: frozenset[str] = frozenset()
+    base_units: dict[str, str] = field(default_factory=dict)
     documents: list[dict[str, Any]] = field(default_factory=list)
     sessions: dict[str, str] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
@@ -165,7 +169,12 @@ def _post(system: System, content: bytes, fault: str) -> Response:
         return Refused("/IWFND/CM_MGW/005", "Malformed syntax of the request body").answer()
     except Refused as error:
         return error.answer()
-    return JSONResponse({"d": document}, 201)
+    rows = [{name: row[name] for name in POSTED} for row in item_rows(system) if _is_of(row, document)]
+    return JSONResponse({"d": document | {"to_MaterialDocumentItem": {"results": rows}}}, 201)
+
+
+def _is_of(row: Mapping[str, str], document: Mapping[str, Any]) -> bool:
+    return row["MaterialDocument"] == document["MaterialDocument"]
 
 
 def _items(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 WORDS = re.compile(r"'(?:[^']|'')*'|[A-Za-z_][A-Za-z0-9_]*|[()]|\s+", re.ASCII)
 
 
+# What the answer to a posting shows of each item.
+POSTED = (
+    "MaterialDocumentItem", "Material", "Plant", "StorageLocation", "QuantityInEntryUnit", "EntryUnit",
+    "MaterialBaseUnit", "MaterialDocumentItemText",
+)  # fmt: skip
+
+
 def query(rows: list[dict[str, str]], condition: str, names: list[str], top: int) -> list[dict[str, str]]:
     """``names`` of the first ``top`` rows that ``condition`` takes. Raises ValueError, sqlite3.Error."""
     if not rows:
@@ -38,7 +45,8 @@ def _header_rows(system: System) -> list[dict[str, str]]:
     return [{name: value for name, value in document.items() if name != "items"} for document in system.documents]
 
 
-def _item_rows(system: System) -> list[dict[str, str]]:
+def item_rows(system: System) -> list[dict[str, str]]:
+    """Every item of every document."""
     return [
         {
             "MaterialDocumentYear": document["MaterialDocumentYear"],
@@ -49,7 +57,9 @@ def _item_rows(system: System) -> list[dict[str, str]]:
             "Plant": item["key"][1].partition("/")[0],
             "StorageLocation": item["key"][1].partition("/")[2],
             "QuantityInBaseUnit": f"{abs(item['delta'])}.000",
-            "MaterialBaseUnit": system.unit,
+            "MaterialBaseUnit": system.base_units.get(item["key"][0], system.unit),
+            "QuantityInEntryUnit": str(abs(item["delta"])),
+            "EntryUnit": system.unit,
             "DebitCreditCode": "S" if item["delta"] >= 0 else "H",
         }
         for document in system.documents
@@ -73,7 +83,7 @@ def _stock_rows(system: System) -> list[dict[str, str]]:
                 "Batch": batch,
                 "InventoryStockType": kind,
                 "InventorySpecialStockType": special,
-                "MaterialBaseUnit": system.unit,
+                "MaterialBaseUnit": system.base_units.get(material, system.unit),
                 "MatlWrhsStkQtyInMatlBaseUnit": f"{number}.000",
             }
             for batch, kind, special, number in stocks
@@ -83,6 +93,6 @@ def _stock_rows(system: System) -> list[dict[str, str]]:
 
 ENTITIES = {
     "A_MaterialDocumentHeader": _header_rows,
-    "A_MaterialDocumentItem": _item_rows,
+    "A_MaterialDocumentItem": item_rows,
     "A_MatlStkInAcctMod": _stock_rows,
 }
