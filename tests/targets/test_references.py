@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import psycopg
 import pytest
 from tests.targets.conftest import Loop
 from tests.targets.naming import call, named, open_exceptions
@@ -39,6 +38,10 @@ def readings(loop: Loop) -> dict[tuple[str, str], int]:
             "order by item, location, reading_no desc"
         ).fetchall()
     }
+
+
+def in_use(loop: Loop) -> dict[str, str]:
+    return dict(loop.owner.execute("select name, ref from ops.target_names where kind = 'item'").fetchall())
 
 
 def cycle(loop: Loop, times: int = 1) -> None:
@@ -205,15 +208,50 @@ def test_what_was_read_by_another_name_is_read_again_before_anything_is_sent(mak
     assert loop.book.numbers == {("A", "DC1"): 10, ("900", "DC1"): 13}
 
 
-def test_names_stay_while_another_run_uses_them(erp: Loop, warehouse: psycopg.Connection) -> None:
+def test_names_stay_while_another_run_uses_them(erp: Loop) -> None:
     cycle(erp)
     other: Any = erp.client()
     call(erp, {"A": "902", "B": "901"}, {"DC1": "W1"})
-    second = replace(erp, publisher=erp.owner)
+    second = named(replace(erp, publisher=erp.owner))
     assert second.push()["sent"] == 0
-    used = dict(warehouse.execute("select name, ref from ops.target_names where kind = 'item'").fetchall())
-    assert used == {"A": "900", "B": "901"}
+    assert in_use(erp) == {"A": "900", "B": "901"}
     other.close()
     erp.push()
-    used = dict(warehouse.execute("select name, ref from ops.target_names where kind = 'item'").fetchall())
-    assert used == {"A": "902", "B": "901"}
+    assert in_use(erp) == {"A": "902", "B": "901"}
+
+
+def test_nothing_is_sent_from_a_reading_of_another_reference(erp: Loop) -> None:
+    """The new reference has not been told of yet: there is a number to be computed from, and it is not its own."""
+    cycle(erp)
+    call(erp, {"A": "905", "B": "901"}, {"DC1": "W1"})
+    erp.push()
+    assert erp.states() == {"dead": 1}, "what was computed by the old name and not sent gives way"
+    erp.truth[A] = 15
+    erp.release()
+    erp.push()
+    assert erp.book.documents == []
+    held = erp.owner.execute("select reason from ops.outbox where state <> 'dead'").fetchall()
+    assert held == [("no reference",)]
+    erp.book.change(("905", "W1"), 50, "opening")
+    cycle(erp, 4)
+    assert (erp.book.numbers[("905", "W1")], erp.book.numbers[("900", "W1")]) == (15, 10)
+    assert open_exceptions(erp.owner, "target.no_reference") == []
+
+
+def test_names_stay_while_a_try_by_them_is_open(erp: Loop) -> None:
+    cycle(erp)
+    erp.policy = replace(erp.policy, run_s=0.1)
+    erp.book.faults = ["lost", "broken", "broken", "broken", "broken"]
+    erp.push()
+    call(erp, {"A": "902", "B": "901"}, {"DC1": "W1"})
+    erp.push()
+    assert erp.states().keys() <= {"unknown", "pending"}
+    assert in_use(erp) == {"A": "900", "B": "901"}
+    erp.book.faults = []
+    for _ in range(4):
+        erp.sleep(40)
+        erp.push()
+    assert erp.states() == {"applied": 1}
+    assert in_use(erp) == {"A": "902", "B": "901"}
+    assert open_exceptions(erp.owner, "push.reference_mismatch") == []
+    assert set(readings(erp)) >= {A, B}

@@ -174,7 +174,7 @@ def _post(system: System, content: bytes, fault: str) -> Response:
 
 
 def _is_of(row: Mapping[str, str], document: Mapping[str, Any]) -> bool:
-    return row["MaterialDocument"] == document["MaterialDocument"]
+    return bool(row["MaterialDocument"] == document["MaterialDocument"])
 
 
 def _items(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
