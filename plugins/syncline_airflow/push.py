@@ -61,11 +61,14 @@ def build_push(target: Target) -> DAG:
 
 def push_once(name: str, worker: str) -> dict[str, int]:
     """Push the target ``name`` once; the counts of its run. ``worker`` holds the leases."""
+    from contextlib import closing
+
     from syncline.clock import clock_from_env
     from syncline.registry import load_registry
     from syncline.targets.cycle import run_push
     from syncline.targets.governance.adapter import governed
     from syncline.targets.policy import TargetPolicy
+    from syncline.targets.references import Referenced
     from syncline_airflow.connections import connection, warehouse
 
     target, clock = load_registry().target(name), clock_from_env()
@@ -74,4 +77,6 @@ def push_once(name: str, worker: str) -> dict[str, int]:
         governed(target, lambda: connection(target.conn_id), limits, clock, worker) as adapter,
         warehouse("publisher") as publisher,
     ):
-        return run_push(publisher, adapter, TargetPolicy.of(target, adapter.capabilities), clock, worker)
+        policy = TargetPolicy.of(target, adapter.capabilities)
+        with closing(Referenced(publisher, adapter, policy, clock)) as named:
+            return run_push(publisher, named, policy, clock, worker)

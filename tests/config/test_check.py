@@ -84,6 +84,17 @@ BAD_LINES: list[tuple[str, str, str]] = [
     ("unit_factors", "SKU-0001,PAL,-3,1,,", "column factor_num: '-3' is no whole number above 0"),
     ("unit_factors", "SKU-0001,PAL,1_0,1,,", "column factor_num: '1_0' is no whole number above 0"),
     ("sources", "odd,wms,api,0,0,,60,with_gaps", "sources.csv line 6, column sequence: 'with_gaps' is not one of"),
+    ("target_items", "shop_de,SKU-0001,900\nshop_de,SKU-0002,900",
+     "target_items.csv lines 2 and 3: 'SKU-0001' and 'SKU-0002' share the reference '900' of shop_de"),
+    ("target_items", "shop_de,SKU-0001,900\nshop_de,SKU-0001,901", "('shop_de', 'SKU-0001') stands twice"),
+    ("target_items", "shop_de,SKU-9,900", "target_items.csv line 2: item 'SKU-9' is not defined"),
+    ("target_items", "shop_de,SKU-0001,", "target_items.csv line 2, column ref: '' is empty"),
+    ("target_items", "shop_de,SKU-0001,9\x0700", "column ref: '9\\x0700' is over 200 characters or has control"),
+    ("target_items", "shop_de,SKU-0001," + "9" * 201, "is over 200 characters or has control characters"),
+    ("target_locations", "sap,DC1,1710/171A\nsap,DC2,1710/171A",
+     "target_locations.csv lines 2 and 3: 'DC1' and 'DC2' share the reference '1710/171A' of sap"),
+    ("target_locations", "sap,DC9,1710/171A", "target_locations.csv line 2: location 'DC9' is not defined"),
+    ("items", "?SKU,EA,A,1,", "items.csv line 82: item '?SKU' begins with '?', which marks what is unnamed"),
     ("items", "SKU-9,EA,A,1,,more", "items.csv line 82 has more values than columns"),
 ]  # fmt: skip
 

@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 from syncline.config.files import PlacedRow, refuse
 from syncline.config.globs import can_meet, namespace, specificity
 from syncline.config.spans import bound, overlap
-from syncline.config.tables import NUMBERS, TABLES, Row, Rows, heeded_rules
+from syncline.config.tables import NUMBERS, TABLES, UNNAMED, Row, Rows, heeded_rules
 
 ANY = "*"
 
@@ -31,6 +31,7 @@ def find_faults(rows: Rows) -> Iterator[str]:
     yield from _rivals(rows)
     yield from _reserved(rows)
     yield from _two_numbers(rows)
+    yield from _shared_references(rows)
 
 
 def _place(table: str, *rows: Row) -> str:
@@ -64,6 +65,8 @@ def _unknown_names(rows: Rows) -> Iterable[str]:
         "status_crosswalk": ("source",),
         "unit_factors": ("item",),
         "ownership_rules": ("source", "item_class"),
+        "target_items": ("item",),
+        "target_locations": ("location",),
     }
     for name, columns in wanted.items():
         for row in rows[name]:
@@ -128,6 +131,22 @@ def _reserved(rows: Rows) -> Iterable[str]:
     for row in rows["sources"]:
         if row["source"] == "operator":
             yield f"{_place('sources', row)}: the name 'operator' is reserved for decisions"
+    for name, column in (("items", "item"), ("locations", "location")):
+        for row in rows[name]:
+            if row[column].startswith(UNNAMED):
+                mark = f"begins with {UNNAMED!r}, which marks what is unnamed"
+                yield f"{_place(name, row)}: {column} {row[column]!r} {mark}"
+
+
+def _shared_references(rows: Rows) -> Iterable[str]:
+    """Two names that share a reference would share its number: each would undo what the other one sets."""
+    for name, column in (("target_items", "item"), ("target_locations", "location")):
+        seen: dict[tuple[str, str], Row] = {}
+        for row in rows[name]:
+            other = seen.setdefault((row["target"], row["ref"]), row)
+            if other[column] != row[column]:
+                both = f"{other[column]!r} and {row[column]!r}"
+                yield f"{_place(name, other, row)}: {both} share the reference {row['ref']!r} of {row['target']}"
 
 
 def _two_numbers(rows: Rows) -> Iterable[str]:

@@ -194,8 +194,12 @@ TABLES: dict[str, Table] = {
         ("subscriber", "event", "location", "item_class"),
         {"location": "*", "item_class": "*", "mode": "live", "outside": "hold"},
     ),
+    "target_items": Table({"target": _text, "item": _text, "ref": _text}, ("target", "item"), {}),
+    "target_locations": Table({"target": _text, "location": _text, "ref": _text}, ("target", "location"), {}),
 }
 
+# Begins what a target's reference is called here while nobody has named it: no item or location is called so.
+UNNAMED = "?"
 NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 
 

@@ -30,6 +30,7 @@ LET_GO_BY = "let go by "  # the same for a whole trip: no breaker holds it again
 # A reason that asks for a person: a later batch in which the rule is silent proves nothing about it.
 UNCOMPARED = "set without compare"
 SHADOW = "shadow"  # computed and recorded, not sent: the subscription says so (ADR 0025)
+NO_REFERENCE = "no reference"  # the push alone knows whether a correction can be said to its target (ADR 0021)
 FOR_A_PERSON = {"above tolerance", UNCOMPARED}
 
 
@@ -267,7 +268,7 @@ def _follow_policy(conn: psycopg.Connection, row: dict[str, Any], now: datetime)
     was = row["open_reason"] or ""
     reason = _reason(row)
     if row["open_state"] == "held":
-        if set(was.split(", ")) & FOR_A_PERSON and reason != SHADOW:
+        if was == NO_REFERENCE or (set(was.split(", ")) & FOR_A_PERSON and reason != SHADOW):
             return
         if not reason:
             transition(conn, row["open_id"], "held", "pending", at=now)

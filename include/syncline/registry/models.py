@@ -151,7 +151,11 @@ class Limits(_Entry):
 
 
 class Target(_Entry):
-    """One system that we correct (semantics §9). ``options`` are its adapter's own, checked when it is opened."""
+    """One system that we correct (semantics §9). ``options`` are its adapter's own, checked when it is opened.
+
+    ``references``: what it calls an item or location that ``target_items.csv`` and ``target_locations.csv`` do not name
+    for it: the same, or nothing that could be sent.
+    """
 
     name: Name
     kind: Literal["erp_api", "shop_api", "netsuite", "sap_s4", "shopify", "amazon_sp", "tryton", "rest"]
@@ -169,6 +173,7 @@ class Target(_Entry):
     timeout_s: int = Field(default=10, ge=1, le=120)
     breakers: Breakers = Breakers()
     limits: Limits = Limits()
+    references: Literal["same", "required"] = "same"
     enabled: bool = True
 
     @model_validator(mode="after")

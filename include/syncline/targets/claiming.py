@@ -13,6 +13,7 @@ from syncline.targets.contract import Document, Line
 from syncline.targets.durations import real
 from syncline.targets.lanes import lane
 from syncline.targets.proof import is_over
+from syncline.targets.requests import hold_unreferenced, store_request
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -170,16 +171,14 @@ def _whole(conn: psycopg.Connection, document_id: str, clock: Clock, free: _Lane
 def _commit(
     conn: psycopg.Connection, policy: TargetPolicy, clock: Clock, worker: str, claimed: Claimed
 ) -> Claimed | None:
-    """None when somebody moved a line between reading and locking: what is left of it is another document."""
+    """None when somebody moved a line between reading and locking, or one has no reference to be sent by."""
     with conn.transaction() as everything:
         lock_outbox(conn, policy.target)
         at = clock.now()
         lease_until = at + real(clock, policy.lease_s)
         document = claimed.document
-        conn.execute(
-            "insert into ops.push_documents values (%s, %s, %s, %s) on conflict do nothing",
-            (document.key, policy.target, [line.reference for line in document.lines], at),
-        )
+        if not store_request(conn, policy, document, at):
+            raise Rollback(everything)
         moved = {
             reference: try_no
             for reference, try_no in claimed.tries.items()
@@ -201,6 +200,7 @@ def _commit(
                 ],
             )
         return claimed
+    hold_unreferenced(conn, policy, clock.now())
     return None
 
 

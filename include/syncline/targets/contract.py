@@ -144,6 +144,7 @@ class DocumentAnswer:
     """Answer to one document. Every line sent is in ``lines``.
 
     ``silent``: nothing that counts as an answer came. ``job``: what to ``poll`` for the result of ``accepted`` lines.
+    ``latency_ms``: real ms that the call took; None where nobody measured it.
     """
 
     status_code: int | None
@@ -152,6 +153,7 @@ class DocumentAnswer:
     silent: bool = False
     job: str | None = None
     budget: Budget | None = None
+    latency_ms: int | None = None
 
 
 @dataclass(frozen=True)

@@ -88,13 +88,15 @@ BEFORE = """
 select k.item, k.location, r.reading_no, r.quantity, r.version,
        coalesce(sum(case o.kind when 'delta' then o.quantity else o.quantity - o.shown end)
                 filter (where o.state = 'applied'), 0)::bigint as ours,
+       coalesce(r.reading_no <= v.reading_no, false) as is_void,
        coalesce(bool_or(o.state = 'applied' or (o.state = 'dead' and o.reason not like 'refused%%')), false) as is_used
 from unnest(%(items)s::text[], %(locations)s::text[]) as k (item, location)
 left join lateral (select * from ops.target_readings t
   where (t.target, t.item, t.location) = (%(target)s, k.item, k.location) order by reading_no desc limit 1) r on true
 left join ops.outbox o on (o.target, o.item, o.location, o.reading_no) = (%(target)s, k.item, k.location, r.reading_no)
   and o.tries > 0
-group by k.item, k.location, r.reading_no, r.quantity, r.version
+left join ops.void_readings v on (v.target, v.item, v.location) = (%(target)s, k.item, k.location)
+group by k.item, k.location, r.reading_no, r.quantity, r.version, v.reading_no
 order by k.item, k.location
 """
 # Right now? A key with a correction open is judged when that one has closed.
@@ -104,9 +106,11 @@ select v.target, v.item, v.location, %(reason)s, %(at)s
 from (select distinct on (t.item, t.location) t.* from ops.target_versions t
       inner join unnest(%(items)s::text[], %(locations)s::text[]) as k (item, location) using (item, location)
       where t.target = %(target)s order by t.item, t.location, t.version desc) v
-cross join lateral (select quantity from ops.target_readings r
+cross join lateral (select quantity, reading_no from ops.target_readings r
   where (r.target, r.item, r.location) = (v.target, v.item, v.location) order by reading_no desc limit 1) shown
-where shown.quantity <> v.wanted and not exists (select from ops.outbox o
+where (shown.quantity <> v.wanted or exists (select from ops.outbox o
+  where (o.target, o.item, o.location) = (v.target, v.item, v.location) and o.tries = 0
+    and o.state in ('pending', 'held') and o.reading_no < shown.reading_no)) and not exists (select from ops.outbox o
   where (o.target, o.item, o.location) = (v.target, v.item, v.location) and o.tries > 0
     and o.state in ('pending', 'held', 'sent', 'unknown', 'rejected'))
 on conflict (target, item, location) do update set reason = excluded.reason, queued_at = excluded.queued_at
@@ -121,12 +125,17 @@ def _store(
         lock_outbox(conn, target)
         places = {"target": target, "items": [key[0] for key in asked], "locations": [key[1] for key in asked]}
         rows, missing = [], []
-        for item, location, reading_no, quantity, version, ours, is_used in conn.execute(BEFORE, places).fetchall():
+        for item, location, reading_no, quantity, version, ours, is_void, is_used in conn.execute(
+            BEFORE, places
+        ).fetchall():
             found = shown.get((item, location))
             if found is None:
                 missing.append((item, location))
             elif reading_no is None:
                 rows.append((target, item, location, 1, found.quantity, found.version, looked_at, 0))
+            elif is_void:
+                # Another number of the target than before: what it differs by was done by nobody.
+                rows.append((target, item, location, reading_no + 1, found.quantity, found.version, looked_at, 0))
             elif is_used or (found.quantity, found.version) != (quantity, version):
                 unexplained = found.quantity - quantity - ours
                 rows.append(
@@ -152,9 +161,14 @@ def _store(
 def _tell_missing(
     conn: psycopg.Connection, target: str, asked: Sequence[Key], missing: Sequence[Key], at: datetime
 ) -> None:
+    nameless = conn.execute(
+        "select subject from ops.exceptions where rule = 'target.no_reference' and state = 'open' "
+        "and subject = any(%s)",
+        ([f"{target} {item} {location}" for item, location in missing],),
+    ).fetchall()
     for item, location in asked:
         subject = f"{target} {item} {location}"
-        if (item, location) not in missing:
+        if (item, location) not in missing or (subject,) in nameless:
             resolve_exception(conn, "push.key_unknown", subject, at=at)
             continue
         open_exception(

@@ -25,6 +25,7 @@ class TargetPolicy:
         key_retention_s: how long it remembers a key; None: for ever.
         not_executed: HTTP codes after which it has done nothing. refused: codes that refuse a whole document, nothing
             executed: alone in its document, the line is what was refused.
+        references_required: a name without a row in target_items.csv or target_locations.csv cannot be sent.
         reread_s: a number that is read by key is read again after this, to see what others did. keys_max: keys a run.
     """
 
@@ -48,6 +49,7 @@ class TargetPolicy:
     keys_max: int = 5000
     not_executed: frozenset[int] = frozenset({423, 429})
     refused: frozenset[int] = frozenset({400, 413, 422})
+    references_required: bool = False
 
     def __post_init__(self) -> None:
         if self.lease_s <= self.call_s:
@@ -79,4 +81,5 @@ class TargetPolicy:
             call_s=float(entry.timeout_s),
             lease_s=lease_s,
             not_executed=frozenset(entry.not_executed),
+            references_required=entry.references == "required",
         )

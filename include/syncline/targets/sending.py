@@ -87,11 +87,11 @@ def _record_attempt(
     conn: psycopg.Connection, tried: Try, told: LineAnswer, answer: DocumentAnswer, at: datetime
 ) -> None:
     conn.execute(
-        "update ops.push_attempts set answered_at = %s, outcome = %s, status_code = %s, answer = %s, job = %s "
-        "where correction_id = %s and try_no = %s",
+        "update ops.push_attempts set answered_at = %s, outcome = %s, status_code = %s, answer = %s, job = %s, "
+        "latency_ms = coalesce(latency_ms, %s) where correction_id = %s and try_no = %s",
         (
             at, told.outcome, answer.status_code, Jsonb({"code": told.code, **told.detail}), answer.job,
-            tried.line.reference, tried.number,
+            answer.latency_ms, tried.line.reference, tried.number,
         ),
     )  # fmt: skip
 

@@ -31,6 +31,8 @@ COLUMNS = {
     "channel_rules": ("channel", "location", "item_class", "safety_stock", "confidence", "discontinued"),
     "tolerances": ("target", "item_class", "units_max"),
     "subscriptions": ("subscriber", "event", "location", "item_class", "mode", "outside"),
+    "target_items": ("target", "item", "ref"),
+    "target_locations": ("target", "location", "ref"),
 }  # fmt: skip
 # What documents state beside what flows in the demo.
 MEASURES_OF_DOCUMENTS = ("in_transit", "consigned", "available")
@@ -70,6 +72,8 @@ def rows(table: str, network: Network = DEMO) -> Iterator[Row]:
         "channel_rules": _channel_rules,
         "tolerances": _tolerances,
         "subscriptions": _subscriptions,
+        "target_items": _same_names,
+        "target_locations": _same_names,
     }[table](network)
 
 
@@ -149,3 +153,8 @@ def _tolerances(_: Network) -> Iterator[Row]:
 def _subscriptions(_: Network) -> Iterator[Row]:
     for target, number in NUMBER_SHOWN.items():
         yield target, number, "*", "*", "live", "hold"
+
+
+def _same_names(_: Network) -> Iterator[Row]:
+    """The twin's targets call things as we do."""
+    return iter(())

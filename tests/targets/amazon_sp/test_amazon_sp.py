@@ -107,6 +107,21 @@ def test_invalid_is_refused_at_once(amazon: Served) -> None:
     assert told(amazon.open().send(document(90, channel=""), 5)) == ("refused", "90000900")
 
 
+def test_a_403_is_the_skus_when_the_same_login_reads_others(amazon: Served) -> None:
+    amazon.seller.odd.add("ODD/1#2")
+    amazon.seller.book.numbers["ODD/1#2", "DEFAULT"] = 5
+    adapter = amazon.open()
+    assert told(adapter.send(document(90, sku="ODD/1#2"), 5)) == ("refused", "sku_refused")
+    assert told(adapter.send(document(90), 5)) == ("accepted", "ACCEPTED")
+
+
+def test_a_403_is_the_logins_when_the_listing_can_be_read_or_nothing_can(amazon: Served) -> None:
+    amazon.seller.read_only = True
+    assert told(amazon.open().send(document(90), 5)) == ("not_executed", "Unauthorized")
+    stranger = amazon.open(seller_id="A000000000000")
+    assert told(stranger.send(document(90), 5)) == ("not_executed", "Unauthorized")
+
+
 def test_a_listing_that_was_never_read_is_not_begun(amazon: Served) -> None:
     adapter = amazon.open()
     assert told(adapter.send(document(5, shown=None, sku="NEW"), 5)) == ("refused", "not_shown")

@@ -19,7 +19,7 @@ LATE_S = 0.4
 # The long parts of the suite are run for these in every `make test`, for all kinds by `make test-deep`: a target with a
 # look-up and one with a document's key and a compare by value.
 ALWAYS = ("sap_s4", "shopify")
-LONG = ("test_flow.py", "test_hostile.py")
+LONG = ("test_flow.py", "test_hostile.py", "test_references.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

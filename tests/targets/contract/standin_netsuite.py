@@ -65,5 +65,4 @@ def opened(book: Book, faults: VendorFaults) -> Iterator[StandIn]:
             secrets=tuple(key_pair("ours")[0].splitlines()[1:-1]), base_url=base_url, adapter_at=adapter_at,
             expire_login=app.state.account.expire,
             shaped=frozenset({"throttled", "locked"}),  # an upsert is one record: saved or not
-            refuses_another_body=False,  # it changes the record: the flow never sends another body under a key
         )  # fmt: skip

@@ -14,7 +14,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tests.targets.contract.standin import StandIn
-from tests.targets.contract.standin_netsuite import CERTIFICATE_ID, TARGET, connection, opened
+from tests.targets.contract.standin_netsuite import CERTIFICATE_ID, TARGET, connection, key_pair, opened
 from tests.targets.contract.tampering import between
 from tests.targets.contract.telling import TIMEOUT_S, document, line, outcomes
 
@@ -60,13 +60,39 @@ def error(status: int, code: str, path: str = "", headers: dict[str, str] | None
     return Answer(status, {"status": status, "o:errorDetails": [row]}, None, headers or {})
 
 
-def test_a_key_with_another_body_changes_the_record_and_does_not_add(standin: StandIn) -> None:
+def test_a_key_with_another_body_is_not_saved(standin: StandIn) -> None:
+    """An upsert would change the record, and take one of our effects for another."""
     sent = document(standin, {ONE: 5, TWO: 7})
-    standin.adapter.send(sent, TIMEOUT_S)
+    assert outcomes(standin.adapter.send(sent, TIMEOUT_S)) == ["applied"]
+    assert outcomes(standin.adapter.send(sent, TIMEOUT_S)) == ["replayed"]
     other = Document((replace(sent.lines[0], quantity=6), sent.lines[1]))
     assert other.key == sent.key
-    standin.adapter.send(other, TIMEOUT_S)
-    assert standin.book.numbers == {ONE: 106, TWO: 107, THREE: 100}
+    answer = standin.adapter.send(other, TIMEOUT_S)
+    assert {(each.outcome, each.code) for each in answer.lines.values()} == {("unknown", "another_body")}
+    assert standin.book.numbers == {ONE: 105, TWO: 107, THREE: 100}
+
+
+def test_what_is_counted_in_another_unit_is_never_applied() -> None:
+    entry = TARGET.model_copy(update={"options": {**TARGET.options, "unit": "1"}})
+    book = Book(dict.fromkeys((ONE, TWO, THREE), 100))
+    app = build(book, VendorFaults(), Client("client-1", CERTIFICATE_ID, key_pair("ours")[1]))
+    first, second = Line("a" * 64, *ONE, 5), Line("b" * 64, *THREE, 1)
+    with served(app) as base_url:
+        adapter = open_adapter(entry, connection(base_url))
+        sent = Document((first,))
+        assert outcomes(adapter.send(sent, TIMEOUT_S)) == ["applied"]
+        assert adapter.show([ONE])[ONE].quantity == 105  # type: ignore[attr-defined]
+        app.state.account.units["20"] = "7"  # cartons
+        refused = adapter.send(Document((replace(first, reference="c" * 64), second)), TIMEOUT_S)
+        assert outcomes(refused) == ["not_executed", "refused"]
+        with pytest.raises(PartnerContractBroken, match="item 20 is counted in unit 7, not in 1"):
+            adapter.show([ONE])  # type: ignore[attr-defined]
+        app.state.account.documents[sent.key]["rows"][0]["unit"] = "7"
+        with pytest.raises(PartnerContractBroken, match="is counted in unit 7, not in 1"):
+            adapter.find(sent.lines)  # type: ignore[attr-defined]
+        assert outcomes(adapter.send(sent, TIMEOUT_S)) == ["unknown"]
+        adapter.close()
+    assert book.numbers == {ONE: 105, TWO: 100, THREE: 100}
 
 
 def test_lines_pile_up_without_replace(standin: StandIn) -> None:

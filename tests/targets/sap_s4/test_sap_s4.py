@@ -207,6 +207,33 @@ def test_another_unit_is_not_read_as_ours() -> None:
         assert book.numbers[ONE] == 100
 
 
+def test_what_is_counted_in_another_unit_is_never_applied() -> None:
+    """A material that SAP counts in cartons: the entry unit is taken, and what it did is not known in ours."""
+    with basic() as (adapter, _, system):
+        sent = a_document({ONE: 5})
+        system.base_units[ONE[0]] = "CAR"
+        answer = adapter.send(sent, TIMEOUT_S)
+        assert outcomes(answer) == ["unknown"]
+        assert {each.code for each in answer.lines.values()} == {"posted_otherwise"}
+        for look in (lambda: adapter.find(sent.lines), lambda: adapter.show([ONE])):
+            with pytest.raises(PartnerContractBroken, match="is counted in CAR, not in EA"):
+                look()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"Material": "M2"}, {"QuantityInEntryUnit": "6"}, {"EntryUnit": "CAR"}, {"StorageLocation": "171B"},
+     {"QuantityInEntryUnit": "5.5"}, {"MaterialBaseUnit": "CAR"}],
+)  # fmt: skip
+def test_success_for_something_else_proves_nothing(changed: dict[str, str]) -> None:
+    row = {"Material": "M1", "Plant": "1710", "StorageLocation": "171A", "QuantityInEntryUnit": "5.000",
+           "EntryUnit": "EA", "MaterialBaseUnit": "EA"}  # fmt: skip
+    for items, outcome in (([row], "applied"), ([row | changed], "unknown"), ([], "unknown"), ("no rows", "unknown")):
+        answer = posted()
+        answer.body["d"]["to_MaterialDocumentItem"] = {"results": items}
+        assert outcomes(read_posted(ALONE, answer, (), "EA")) == [outcome]
+
+
 def test_many_keys_are_shown_in_several_calls(standin: StandIn) -> None:
     keys = [(f"M{number}", "1710/171A") for number in range(45)]
     standin.book.numbers.update({key: number for number, key in enumerate(keys)})

@@ -235,3 +235,19 @@ def test_what_is_missing_is_told_in_one_line(options: dict[str, str], connection
         )
     assert "books" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_is_counted_in_another_unit_is_never_applied(standin: StandIn, installation: Installation) -> None:
+    admin = installation.admin()
+    code = f"kg-{secrets.token_hex(4)}"
+    admin.make_products([code], default_uom=admin.id_of("product", "uom_kilogram"))
+    (unit,) = admin("product.uom.read", [admin.id_of("product", "uom_unit")], ["symbol"])
+    in_company, alone = line(standin, 2, "in company"), Line(reference(("another unit", code)), code, "DC1", 5)
+    adapter = connected(standin.base_url, unit=unit["symbol"])
+    answer = adapter.send(Document((in_company, alone)), TIMEOUT_S)
+    assert (answer.lines[alone.reference].outcome, answer.lines[alone.reference].code) == ("refused", "another_unit")
+    assert answer.lines[in_company.reference].outcome == "not_executed"
+    assert set(adapter.show([(code, "DC1"), standin.keys[0]])) == {standin.keys[0]}
+    assert outcomes(adapter.send(Document((in_company,)), TIMEOUT_S)) == ["applied"]
+    assert ours(installation, alone.reference) == []
+    adapter.close()

@@ -5,6 +5,7 @@ Pages: "Merge a listing" (quantity alone, lead time stays), model listingsItems_
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
@@ -12,10 +13,10 @@ from pydantic import Field
 
 from syncline.errors import SynclineError
 from syncline.targets.amazon_sp.answers import ATTRIBUTE, read_back, read_submission
-from syncline.targets.amazon_sp.api import ITEMS_PATH, SpApi
+from syncline.targets.amazon_sp.api import ITEMS_PATH, SpApi, told_error
 from syncline.targets.amazon_sp.showing import is_sku, numbers_of, show_numbers
 from syncline.targets.contract import Capabilities, Check, Document, DocumentAnswer, LineAnswer
-from syncline.targets.http import NOT_ANSWERED
+from syncline.targets.http import NOT_ANSWERED, OK
 from syncline.targets.opening import checked_style, https_url
 from syncline.targets.options import Options, needed, read_options
 from syncline.targets.reading import not_answered
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from syncline.targets.governance.governor import Governor
 
 TOKEN_URL = "https://api.amazon.com"
+FORBIDDEN = 403
+SHORTEST_S = 0.1
 FBA = "AMAZON_"  # channels whose stock Amazon counts: read-only
 UNCONFIRMED: tuple[str, ...] = (
     "fulfillmentAvailability is the number in effect and attributes the submitted one: said by Amazon's staff, no page",
@@ -37,7 +40,7 @@ UNCONFIRMED: tuple[str, ...] = (
     "an ERROR about fulfillment_availability that stands refused_after_s after acceptance is about our submission",
     "a PATCH of an unknown SKU is accepted and begins a listing: told by sellers, so a line without a reading is kept",
     "productType PRODUCT may be sent for any listing: told by sellers",
-    "SKUs with a slash or a hash are refused with 403, as sellers tell",
+    "SKUs with a slash or a hash are refused with 403, as sellers tell: for reading as for writing",
     "searchListingsItems lags behind getListingsItem by no more than lag_s",
 )
 
@@ -76,11 +79,31 @@ class AmazonClient:
             "patches": [{"op": "merge", "path": f"/attributes/{ATTRIBUTE}", "value": [value]}],
         }
         params = {"marketplaceIds": self._options.marketplace_id, "includedData": "issues"}
+        ends_s = time.monotonic() + timeout_s
         try:
             answer = self._api.call("PATCH", self._path(line.item), timeout_s, params, body)
         except NOT_ANSWERED as error:
             return not_answered(document, error)
+        is_told = answer.status_code == FORBIDDEN and told_error(answer.body)[0]
+        if is_told and self._is_sku_at_fault(line.item, ends_s - time.monotonic()):
+            return _kept(document, LineAnswer("refused", "sku_refused", {"status": FORBIDDEN}))
         return read_submission(document, answer)
+
+    def _is_sku_at_fault(self, sku: str, left_s: float) -> bool:
+        """Whether a 403 is the SKU's: its listing is refused to be read, too, while the same login reads others.
+
+        Amazon answers so for SKUs with a slash or a hash, and for a login without the right; only one of them ends.
+        """
+        params: dict[str, str | int] = {"marketplaceIds": self._options.marketplace_id}
+        call_s = max(SHORTEST_S, left_s / 2)
+        try:
+            own = self._api.call("GET", self._path(sku), call_s, params)
+            if own.status_code != FORBIDDEN or not told_error(own.body)[0]:
+                return False
+            others = self._api.read(f"{ITEMS_PATH}/{self._options.seller_id}", params | {"pageSize": 1}, call_s)
+        except SynclineError:
+            return False
+        return others.status_code == OK
 
     def poll(self, job: str, document: Document) -> DocumentAnswer | None:
         """Read the listing back; what that proves is said in ``answers``. Raises as ``SpApi.read``."""

@@ -46,7 +46,12 @@ validate_rows = fastjsonschema.compile(
                 "items": {
                     "type": "object",
                     "required": ["item", "location", "quantityonhand"],
-                    "properties": {"item": _NUMBER, "location": _NUMBER, "quantityonhand": _NUMBER},
+                    "properties": {
+                        "item": _NUMBER,
+                        "location": _NUMBER,
+                        "quantityonhand": _NUMBER,
+                        "stockunit": {"anyOf": [{"type": "null"}, *_NUMBER["anyOf"]]},
+                    },
                 },
             },
         },
@@ -72,6 +77,7 @@ _validate_record = fastjsonschema.compile(
                                 "item": _REFERENCE,
                                 "location": _REFERENCE,
                                 "adjustQtyBy": {"type": "number", "minimum": -QUANTITY_MAX, "maximum": QUANTITY_MAX},
+                                "units": {"anyOf": [{"type": "null"}, {"type": "string", "maxLength": 40}, _REFERENCE]},
                                 "memo": {"anyOf": [{"type": "null"}, {"type": "string", "maxLength": 4000}]},
                             },
                         },
@@ -143,18 +149,46 @@ def _refused(lines: Sequence[Line], answer: Answer) -> dict[str, LineAnswer]:
     return answered
 
 
-def read_found(target: str, lines: Sequence[Line], body: Any) -> dict[str, list[Found]]:
+def check_unit(item: object, told: object, unit: str | None) -> None:
+    """Raises ValueError where ``item`` is counted in another unit than ``unit``; None: nobody looks."""
+    counted_in = told.get("id") if isinstance(told, dict) else told
+    if unit is not None and str(counted_in) != unit:
+        raise ValueError(f"item {item} is counted in unit {str(counted_in)[:40]}, not in {unit}")
+
+
+def read_again(document: Document, body: Any, unit: str | None) -> DocumentAnswer:
+    """What a record that is there before the document is sent says of it: all of it is done, or nothing is proven."""
+    try:
+        rows = _rows(body, unit)
+    except (fastjsonschema.JsonSchemaValueException, ValueError) as error:
+        return answered_alike(document, LineAnswer("unknown", "nonsense", {"why": str(error)[:200]}), 200)
+    told = sorted((str(memo), each.item, each.location, each.quantity) for memo, each in rows)
+    sent = sorted((line.reference, line.item, line.location, line.quantity) for line in document.lines)
+    detail = {"document": body["id"]}
+    if told == sent:
+        return answered_alike(document, LineAnswer("replayed", "", detail), 200)
+    # Somebody has changed our record: saving it again would undo that, and it is no proof of ours.
+    return answered_alike(document, LineAnswer("unknown", "another_body", detail), 200)
+
+
+def _rows(body: Any, unit: str | None) -> list[tuple[str | None, Found]]:
+    _validate_record(body)
+    found = []
+    for row in body["inventory"]["items"]:
+        check_unit(row["item"]["id"], row.get("units"), unit)
+        effect = Found(row["item"]["id"], row["location"]["id"], integral(row["adjustQtyBy"]), body["id"])
+        found.append((row.get("memo"), effect))
+    return found
+
+
+def read_found(target: str, lines: Sequence[Line], body: Any, unit: str | None = None) -> dict[str, list[Found]]:
     """Lines of a saved document by the reference in their memo.
 
     Raises:
-        PartnerContractBroken: the record has another form.
+        PartnerContractBroken: the record has another form, or is counted in another unit than ``unit``.
     """
     try:
-        _validate_record(body)
-        rows = [
-            (row.get("memo"), Found(row["item"]["id"], row["location"]["id"], integral(row["adjustQtyBy"]), body["id"]))
-            for row in body["inventory"]["items"]
-        ]
+        rows = _rows(body, unit)
     except (fastjsonschema.JsonSchemaValueException, ValueError) as error:
         raise broken(target, f"shows an adjustment of another form: {error}") from None
     return {line.reference: found for line in lines if (found := [row for memo, row in rows if memo == line.reference])}

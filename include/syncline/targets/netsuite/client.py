@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import fastjsonschema
 from pydantic import Field
 
+from syncline.errors import SynclineError
 from syncline.partner_http import NoAuth
 from syncline.targets.answers import broken, checked, integral, not_taken, read, unconfirmed
-from syncline.targets.contract import Capabilities, Document, DocumentAnswer, Shown
-from syncline.targets.http import NOT_ANSWERED, TargetHttp
+from syncline.targets.contract import Capabilities, Document, DocumentAnswer, LineAnswer, Shown
+from syncline.targets.http import NOT_ANSWERED, LoginRefused, TargetHttp
 from syncline.targets.netsuite.answers import (
     ROWS_MAX,
     WAIT_S,
+    check_unit,
     is_absent,
     is_throttled,
+    read_again,
     read_found,
     read_saved,
     validate_rows,
@@ -23,7 +28,7 @@ from syncline.targets.netsuite.answers import (
 from syncline.targets.netsuite.login import private_key, signed_login
 from syncline.targets.opening import https_url
 from syncline.targets.options import Options, needed, read_options
-from syncline.targets.reading import checked_by_reading, not_answered
+from syncline.targets.reading import CODE_MAX, answered_alike, checked_by_reading, not_answered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
 RECORDS = "/services/rest/record/v1/inventoryAdjustment"
 SUITEQL = "/services/rest/query/v1/suiteql"
 ITEMS_A_QUERY = 100
+SHORTEST_S = 0.1
 PAGES_MAX = 100  # NetSuite's own end is at 100,000 rows
 
 UNCONFIRMED = (
@@ -48,6 +54,7 @@ UNCONFIRMED = (
     "a document without tranDate gets the account's current date, and keeps it when it is repeated",
     "the GET with expandSubResources shows up to 100 lines in one page",
     "AggregateItemLocation has a row for each item and location, and counts in the unit that adjustQtyBy is in",
+    "item.stockunit is the unit of quantityonhand, and a line's units is shown as it was sent (options.unit)",
     "over the concurrency limit REST answers a code of the RESTlet or SOAP pages, by 400 or 429",
     "RCRD_HAS_BEEN_CHANGED and INSUFFICIENT_PERMISSION are the codes of REST too, and nothing was saved then",
     "a missing record is 404 with NONEXISTENT_ID",
@@ -57,12 +64,16 @@ Id = Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]  # an internal id
 
 
 class NetSuiteOptions(Options):
-    """Internal ids of what every adjustment is booked on. ``location``: the document's own, beside its lines'."""
+    """Internal ids of what every adjustment is booked on. ``location``: the document's own, beside its lines'.
+
+    ``unit``: the stock unit of every item here; None: nobody looks.
+    """
 
     account: Id
     subsidiary: Id | None = None
     location: Id | None = None
     department: Id | None = None
+    unit: Id | None = None
     memo: str = Field(default="Syncline", pattern=r"^[A-Za-z0-9 ._:/-]{1,40}$")
 
 
@@ -70,8 +81,9 @@ class NetSuiteClient:
     """Items and locations are internal ids. ``base_url`` is the account's own SuiteTalk address.
 
     The external id of a document is its key: sent again it is the same record, saved again with the same lines ("Using
-    the Upsert Operation", section_156335203191). Another body under the same key would change the record: a key's body
-    is fixed. X-NetSuite-Idempotency-Key is ignored on synchronous calls, so it is not sent.
+    the Upsert Operation", section_156335203191). Another body would change the record, so it is looked at first: what
+    is there with our lines is not saved again, and with others it is not touched. X-NetSuite-Idempotency-Key is ignored
+    on synchronous calls, so it is not sent.
     """
 
     capabilities = Capabilities("delta", key="document", finds=True, is_atomic=True, lines_max=100)
@@ -101,6 +113,17 @@ class NetSuiteClient:
         strangers = [line for line in document.lines if not (is_id(line.item) and is_id(line.location))]
         if strangers:
             return not_taken(document, strangers, "not_an_id")
+        ends_s = time.monotonic() + timeout_s
+        try:
+            saved = self._saved(document, timeout_s)
+        except LoginRefused as error:
+            return not_answered(document, error)
+        except SynclineError as error:  # only read so far
+            line = LineAnswer("not_executed", "not_read", {"why": error.message[:CODE_MAX]})
+            return replace(answered_alike(document, line, None), retry_after_s=getattr(error, "retry_after_s", None))
+        if saved is not None:
+            return read_again(document, saved, self._options.unit)
+        timeout_s = max(SHORTEST_S, ends_s - time.monotonic())
         try:
             answer = self._http.call(
                 "PUT", f"{RECORDS}/eid:{document.key}", timeout_s=timeout_s, params={"replace": "inventory"},
@@ -111,6 +134,13 @@ class NetSuiteClient:
         if is_throttled(answer):
             self._http.governor.pause(answer.retry_after_s or WAIT_S)
         return read_saved(document, answer, self._not_executed)
+
+    def _saved(self, document: Document, timeout_s: float) -> Any:
+        """The record of a document's key, or None. Errors as ``answers.read``."""
+        return read(
+            self._http, "GET", f"{RECORDS}/eid:{document.key}", timeout_s=timeout_s,
+            params={"expandSubResources": "true"}, is_throttled=is_throttled, is_absent=is_absent,
+        )  # fmt: skip
 
     def _body(self, document: Document) -> dict[str, Any]:
         options = self._options
@@ -131,6 +161,7 @@ class NetSuiteClient:
                         "adjustQtyBy": line.quantity,
                         "memo": line.reference,
                     }
+                    | ({"units": {"id": options.unit}} if options.unit else {})
                     for line in document.lines
                 ]
             },
@@ -143,11 +174,8 @@ class NetSuiteClient:
         """
         if not lines:
             return {}
-        body = read(
-            self._http, "GET", f"{RECORDS}/eid:{Document(tuple(lines)).key}", timeout_s=self._call_s,
-            params={"expandSubResources": "true"}, is_throttled=is_throttled, is_absent=is_absent,
-        )  # fmt: skip
-        return {} if body is None else read_found(self._target, lines, body)
+        body = self._saved(Document(tuple(lines)), self._call_s)
+        return {} if body is None else read_found(self._target, lines, body, self._options.unit)
 
     def show(self, keys: Sequence[Key]) -> Mapping[Key, Shown]:
         """On hand by item and location, as SuiteQL counts it. Errors as ``answers.read``."""
@@ -165,9 +193,12 @@ class NetSuiteClient:
 
     def _on_hand(self, items: Sequence[str], locations: Sequence[str]) -> Iterator[tuple[Key, int]]:
         # Only digits go into the text: a query has no parameters by REST. Null is a key that never had stock.
+        unit = self._options.unit
         query = (
-            "SELECT item, location, NVL(quantityonhand, 0) AS quantityonhand FROM aggregateitemlocation"
-            f" WHERE item IN ({', '.join(items)}) AND location IN ({', '.join(locations)}) ORDER BY item, location"
+            f"SELECT a.item, a.location, NVL(a.quantityonhand, 0) AS quantityonhand{', i.stockunit' if unit else ''}"
+            f" FROM aggregateitemlocation a{' INNER JOIN item i ON i.id = a.item' if unit else ''}"
+            f" WHERE a.item IN ({', '.join(items)}) AND a.location IN ({', '.join(locations)})"
+            " ORDER BY a.item, a.location"
         )
         for page in range(PAGES_MAX):
             body = read(
@@ -178,6 +209,7 @@ class NetSuiteClient:
             try:
                 validate_rows(body)
                 for row in body["items"]:
+                    check_unit(row["item"], row.get("stockunit"), unit)
                     yield (str(integral(row["item"])), str(integral(row["location"]))), integral(row["quantityonhand"])
             except (fastjsonschema.JsonSchemaValueException, ValueError) as error:
                 raise broken(self._target, f"answers a query with other rows than asked: {error}") from None

@@ -35,7 +35,7 @@ _ITEM = {
     "MaterialDocument": {"type": "string", "pattern": "^[A-Za-z0-9]{1,10}$"},
     "MaterialDocumentItem": {"type": "string", "pattern": "^[0-9]{1,4}$"},
     "MaterialDocumentItemText": _TEXT, "Material": _TEXT, "Plant": _TEXT, "StorageLocation": _TEXT,
-    "QuantityInBaseUnit": _NUMBER, "DebitCreditCode": {"enum": sorted(SIGNS)},
+    "MaterialBaseUnit": _TEXT, "QuantityInBaseUnit": _NUMBER, "DebitCreditCode": {"enum": sorted(SIGNS)},
 }  # fmt: skip
 _STOCK = {
     "Batch": _TEXT, "Material": _TEXT, "Plant": _TEXT, "StorageLocation": _TEXT, "MaterialBaseUnit": _TEXT,
@@ -66,9 +66,14 @@ def item_text(line: Line) -> str:
     return line.reference[:ITEM_TEXT_MAX]
 
 
-def read_posted(document: Document, answer: Answer, not_executed: Collection[int]) -> DocumentAnswer:
-    """Classify the answer to a posting; ``not_executed``: what the installation declares of its gateway."""
+def read_posted(document: Document, answer: Answer, not_executed: Collection[int], unit: str = "") -> DocumentAnswer:
+    """Classify the answer to a posting; ``not_executed``: what the installation declares of its gateway.
+
+    Where it shows what was posted, that must be what was sent, counted in ``unit``: else nothing is proven.
+    """
     number = _number(answer.body) if answer.status_code == CREATED else None
+    if number and _is_another(document, answer.body["d"].get("to_MaterialDocumentItem"), unit):
+        return answered_alike(document, LineAnswer("unknown", "posted_otherwise", {"document": number}), CREATED)
     if number:
         return answered_alike(document, LineAnswer("applied", "", {"document": number}), CREATED)
     told = errors(answer.body)
@@ -84,6 +89,30 @@ def read_posted(document: Document, answer: Answer, not_executed: Collection[int
         retry_after_s=(answer.retry_after_s or WAIT_S) if outcome == "not_executed" else None,
         silent=answer.status_code >= 500 and outcome == "unknown",
     )
+
+
+def _is_another(document: Document, items: Any, unit: str) -> bool:
+    """Whether the items that an answer shows are others than ours: another item, number or unit of measure."""
+    rows = items.get("results") if isinstance(items, dict) else items
+    if rows is None:
+        return False  # it may leave them out
+    sent = [(*_parts(line), abs(line.quantity), unit, unit) for line in document.lines]
+    try:
+        told = [
+            (
+                row["Material"], row["Plant"], row["StorageLocation"], integral(row["QuantityInEntryUnit"]),
+                row["EntryUnit"], row.get("MaterialBaseUnit", unit),
+            )
+            for row in rows
+        ]  # fmt: skip
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return True
+    return sorted(told, key=repr) != sorted(sent, key=repr)
+
+
+def _parts(line: Line) -> tuple[str, str, str]:
+    plant, _, storage = line.location.partition("/")
+    return line.item, plant, storage
 
 
 def _outcome(answer: Answer, told: Sequence[tuple[str, str]], not_executed: Collection[int]) -> Outcome:
@@ -125,14 +154,16 @@ def read_headers(target: str, body: Any) -> list[tuple[str, str]]:
     return [(row["MaterialDocument"], row["MaterialDocumentYear"]) for row in rows]
 
 
-def read_items(target: str, body: Any) -> list[tuple[str, Found]]:
+def read_items(target: str, body: Any, unit: str) -> list[tuple[str, Found]]:
     """(text, effect) of each item.
 
     Raises:
-        PartnerContractBroken: rows of another form, an item that stands twice, or as many as were asked for.
+        PartnerContractBroken: rows of another form, counted in another unit than ``unit``, an item that stands twice,
+            or as many as were asked for.
     """
     try:
         rows = _validate_items(results(body))
+        _check_unit(rows, unit)
         _check_rows(rows, ("MaterialDocument", "MaterialDocumentYear", "MaterialDocumentItem"))
         return [
             (
@@ -159,9 +190,7 @@ def read_stock(target: str, body: Any, unit: str) -> list[tuple[Key, int]]:
     try:
         rows = _validate_stock(results(body))
         _check_rows(rows, ("Material", "Plant", "StorageLocation", "Batch"))
-        for row in rows:
-            if row["MaterialBaseUnit"] != unit:
-                raise ValueError(f"material {row['Material']} is counted in {row['MaterialBaseUnit']}, not in {unit}")
+        _check_unit(rows, unit)
         return [
             (
                 (row["Material"], f"{row['Plant']}/{row['StorageLocation']}"),
@@ -171,6 +200,12 @@ def read_stock(target: str, body: Any, unit: str) -> list[tuple[Key, int]]:
         ]
     except (fastjsonschema.JsonSchemaValueException, ValueError) as error:
         raise broken(target, f"shows stock of another form: {error}") from None
+
+
+def _check_unit(rows: Sequence[Mapping[str, Any]], unit: str) -> None:
+    for row in rows:
+        if row["MaterialBaseUnit"] != unit:
+            raise ValueError(f"material {row['Material']} is counted in {row['MaterialBaseUnit']}, not in {unit}")
 
 
 def _check_rows(rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> None:

@@ -95,7 +95,7 @@ class SapClient:
             answer = self._gateway.post(DOCUMENTS, "A_MaterialDocumentHeader", self._body(document), timeout_s)
         except NOT_ANSWERED as error:
             return not_answered(document, error)
-        return read_posted(document, answer, self._not_executed)
+        return read_posted(document, answer, self._not_executed, self._options.unit)
 
     def _body(self, document: Document) -> dict[str, Any]:
         posted_on = self._clock.now().astimezone(self._zone).date()
@@ -150,7 +150,7 @@ class SapClient:
 
     def _items(self, condition: str) -> list[tuple[str, Found]]:
         body = self._read(DOCUMENTS, "A_MaterialDocumentItem", condition, ITEM_FIELDS)
-        return read_items(self._target, body)
+        return read_items(self._target, body, self._options.unit)
 
     def show(self, keys: Sequence[Key]) -> Mapping[Key, Shown]:
         """Unrestricted stock. Errors as ``answers.read``."""

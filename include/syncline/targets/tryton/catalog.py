@@ -42,24 +42,38 @@ _preferences = fastjsonschema.compile(
         },
     }
 )
-_products = rows({"id": ID, "code": CODE, "default_uom": ID, "replaced_by": {"anyOf": [{"type": "null"}, ID]}}, 1000)
+SYMBOL = {
+    "type": "object",
+    "properties": {"symbol": {"anyOf": [{"type": "null"}, {"type": "string", "maxLength": 40}]}},
+}
+_products = rows(
+    {
+        "id": ID, "code": CODE, "default_uom": ID, "default_uom.": SYMBOL,
+        "replaced_by": {"anyOf": [{"type": "null"}, ID]},
+    },
+    1000,
+)  # fmt: skip
 _locations = rows({"id": ID, "code": CODE}, 1000)
 
 
 @dataclass(frozen=True)
 class Product:
-    """``unit``: its default one, in which Tryton counts it. ``is_replaced``: Tryton would move another one instead."""
+    """``unit``: its default one, in which Tryton counts it. ``is_replaced``: Tryton would move another one instead.
+
+    ``is_ours``: its unit is the one that the entry says, where it says one.
+    """
 
     id: int
     unit: int
     is_replaced: bool
+    is_ours: bool = True
 
 
 class Catalog:
     """Looked up inside ``rpc.within``. A code that two records share is nobody's: it is left out."""
 
-    def __init__(self, rpc: Rpc, lost_and_found: str | None) -> None:
-        self._rpc, self._lost_and_found_code = rpc, lost_and_found
+    def __init__(self, rpc: Rpc, lost_and_found: str | None, unit: str | None = None) -> None:
+        self._rpc, self._lost_and_found_code, self._unit = rpc, lost_and_found, unit
         self._locations: dict[str, int] = {}
         self.groups: tuple[int, ...] = ()
         self.company = 0
@@ -103,14 +117,19 @@ class Catalog:
     def products(self, codes: Iterable[str]) -> dict[str, Product]:
         """Active goods and assets by code."""
         found: list[dict[str, Any]] = []
-        fields = ["code", "default_uom", "replaced_by"]
+        fields = ["code", "default_uom", "default_uom.symbol", "replaced_by"]
         for some in in_parts(sorted(set(codes)), CODES_MAX):
             domain = [["code", "in", some], ["type", "!=", "service"]]
             found += self._rpc.read(
                 "product.product.search_read", domain, 0, 1000, [["id", "ASC"]], fields, validate=_products
             )
         return {
-            code: Product(row["id"], row["default_uom"], row["replaced_by"] is not None)
+            code: Product(
+                row["id"],
+                row["default_uom"],
+                row["replaced_by"] is not None,
+                self._unit is None or row["default_uom."].get("symbol") == self._unit,
+            )
             for code, row in _by_code(found).items()
         }
 

@@ -65,10 +65,12 @@ class TrytonOptions(Options):
     Attributes:
         database: the name under which the server knows it; part of every address.
         lost_and_found: code of the location that is the other side of a correction; None: the one Tryton ships.
+        unit: symbol of the default unit of every product here, in the user's language; None: nobody looks.
     """
 
     database: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$")]
     lost_and_found: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,100}$")] | None = None
+    unit: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,40}$")] | None = None
 
 
 class TrytonClient:
@@ -89,7 +91,7 @@ class TrytonClient:
         self._open = TargetHttp(policy.target, base_url, NoAuth(), governor)
         self._http = TargetHttp(policy.target, base_url, Session(self._open, path, login, password), governor)
         self._rpc = Rpc(self._http, path)
-        self._catalog = Catalog(self._rpc, options.lost_and_found)
+        self._catalog = Catalog(self._rpc, options.lost_and_found, options.unit)
         self._shipments = Shipments(self._rpc, self._catalog)
         self._call_s = policy.call_s
 
@@ -103,7 +105,10 @@ class TrytonClient:
             return Posting(self._rpc, self._catalog).post(document)
 
     def show(self, keys: Sequence[Key]) -> Mapping[Key, Shown]:
-        """What stands in a storage location and those below it now; unknown codes and codes used twice are left out."""
+        """What stands in a storage location and those below it now.
+
+        Unknown codes, codes used twice and what is counted in another unit than ours are left out.
+        """
         shown: dict[Key, Shown] = {}
         with self._rpc.within(self._call_s):
             self._catalog.open()
@@ -115,7 +120,7 @@ class TrytonClient:
         return {key: shown[key] for key in keys if key in shown}
 
     def _quantities(self, items: list[str], location: int) -> list[tuple[str, int]]:
-        known = self._catalog.products(items)
+        known = {code: each for code, each in self._catalog.products(items).items() if each.is_ours}
         if not known:
             return []
         told = self._rpc.read(

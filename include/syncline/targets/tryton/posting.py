@@ -178,6 +178,8 @@ def _refused(line: Line, products: Mapping[str, Product], locations: Mapping[str
         return LineAnswer("refused", "unknown_item")
     if products[line.item].is_replaced:
         return LineAnswer("refused", "replaced_item")
+    if not products[line.item].is_ours:
+        return LineAnswer("refused", "another_unit")
     return None if line.location in locations else LineAnswer("refused", "unknown_location")
 
 

@@ -41,6 +41,8 @@ class Seller:
 
     ``takes_s``: from acceptance to effect. ``issues``: of a listing, by SKU. ``begun``: SKUs that a PATCH began.
     ``will_fail``: SKUs whose submissions are accepted, and end in an issue. ``submitted``: what the attributes show.
+    ``odd``: SKUs whose own address is refused, as sellers tell of a slash or a hash. ``read_only``: the login may not
+    write.
     """
 
     book: Book
@@ -55,6 +57,8 @@ class Seller:
     submitted: dict[tuple[str, str], int] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     will_fail: set[str] = field(default_factory=set)
+    odd: set[str] = field(default_factory=set)
+    read_only: bool = False
     tokens: dict[str, bool] = field(default_factory=dict)  # is it still good
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -151,6 +155,8 @@ class Seller:
         return JSONResponse({"numberOfResults": len(skus), "pagination": after, "items": items})
 
     def get(self, sku: str, request: Request) -> Response:
+        if sku in self.odd:
+            return _errors(403, "Unauthorized", DENIED, "")
         if sku not in self.skus():
             return _errors(404, "NOT_FOUND", f"SKU '{sku}' not found in marketplace {self.marketplace_id}", "")
         return JSONResponse(self.listing(sku, request.query_params.get("includedData", "summaries")))
@@ -159,6 +165,8 @@ class Seller:
 
     def patch(self, sku: str, body: Any, fault: str) -> Response:
         """Accept a merge of quantities; it takes effect ``takes_s`` later."""
+        if sku in self.odd or self.read_only:
+            return _errors(403, "Unauthorized", DENIED, "")
         if fault == "throttled":
             return self.quota_exceeded()
         rows = _rows(body)

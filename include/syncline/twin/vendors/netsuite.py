@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -19,6 +18,8 @@ from urllib.parse import parse_qsl
 import jwt
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
+
+from syncline.twin.vendors.netsuite_suiteql import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,7 @@ TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"
 RECORD = "/services/rest/record/v1/inventoryAdjustment"
 SUITEQL = "/services/rest/query/v1/suiteql"
 TOKEN_LIFE_S = 3600
+UNIT = "1"
 ALGORITHMS = ["PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 SHAPES = {
@@ -55,12 +57,19 @@ class Client:
 
 @dataclass
 class Account:
-    """Adjustments by external id, and live tokens. ``account`` is the only adjustment account there is."""
+    """Adjustments by external id, and live tokens. ``account`` is the only adjustment account there is.
+
+    ``units``: stock unit by item; ``UNIT`` where it says nothing.
+    """
 
     book: Book
     account: str
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
+    units: dict[str, str] = field(default_factory=dict)
+
+    def unit(self, item: str) -> str:
+        return self.units.get(item, UNIT)
 
     def expire(self) -> None:
         """Forget every token before its time."""
@@ -104,7 +113,7 @@ def build(book: Book, faults: VendorFaults, client: Client, account: str = "540"
     @app.post(SUITEQL)
     async def query(request: Request) -> Response:
         _authorize(held, request)
-        return _query(book, request, await request.body())
+        return _query(held, request, await request.body())
 
     _serve_records(app, held, faults)
     return app
@@ -190,7 +199,7 @@ def _save(held: Account, external: str, content: bytes, is_replacing: bool) -> s
     if (body.get("account") or {}).get("id") != held.account:
         raise _invalid("account", (body.get("account") or {}).get("id"), "account")
     with held.book.lock:
-        rows = [_row(held.book, row, at) for at, row in enumerate((body.get("inventory") or {}).get("items") or [])]
+        rows = [_row(held, row, at) for at, row in enumerate((body.get("inventory") or {}).get("items") or [])]
         if not rows:
             raise Refused(400, "USER_ERROR", "You must enter at least one line item for this transaction.")
         was = held.documents.get(external)
@@ -202,7 +211,8 @@ def _save(held: Account, external: str, content: bytes, is_replacing: bool) -> s
         return str(number)
 
 
-def _row(book: Book, row: Mapping[str, Any], at: int) -> dict[str, Any]:
+def _row(held: Account, row: Mapping[str, Any], at: int) -> dict[str, Any]:
+    book = held.book
     item, location = (str((row.get(name) or {}).get("id")) for name in ("item", "location"))
     if not any(item == known for known, _ in book.numbers):
         raise _invalid("item", item, f"inventory.items[{at}].item")
@@ -210,7 +220,10 @@ def _row(book: Book, row: Mapping[str, Any], at: int) -> dict[str, Any]:
         raise _invalid("location", location, f"inventory.items[{at}].location")
     if type(row.get("adjustQtyBy")) not in (int, float):
         raise _invalid("adjustQtyBy", row.get("adjustQtyBy"), f"inventory.items[{at}].adjustQtyBy")
-    return {"item": item, "location": location, "by": int(row["adjustQtyBy"]), "memo": row.get("memo")}
+    unit = str((row.get("units") or {"id": held.unit(item)}).get("id"))
+    if unit != held.unit(item):
+        raise _invalid("units", unit, f"inventory.items[{at}].units")
+    return {"item": item, "location": location, "by": int(row["adjustQtyBy"]), "memo": row.get("memo"), "unit": unit}
 
 
 def _book(book: Book, was: list[dict[str, Any]], now: list[dict[str, Any]]) -> None:
@@ -233,6 +246,7 @@ def _shown(document: Mapping[str, Any], is_expanded: bool) -> dict[str, Any]:
                 "links": [], "line": at, "item": {"id": row["item"], "refName": f"Item {row['item']}"},
                 "location": {"id": row["location"], "refName": f"Location {row['location']}"},
                 "adjustQtyBy": float(row["by"]), "memo": row["memo"],
+                "units": {"id": row["unit"], "refName": f"Unit {row['unit']}"},
             }
             for at, row in enumerate(document["rows"], 1)
         ]  # fmt: skip
@@ -242,15 +256,14 @@ def _shown(document: Mapping[str, Any], is_expanded: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _query(book: Book, request: Request, content: bytes) -> Response:
-    """Run the query on SQLite, over the tables that this stand-in has."""
+def _query(held: Account, request: Request, content: bytes) -> Response:
     if request.headers.get("Prefer") != "transient":
         raise Refused(400, "INVALID_HEADER", "The required request header 'Prefer' is missing or invalid.")
     text = str(_parsed(content).get("q", ""))
     try:
         limit = int(request.query_params.get("limit", 1000))
         offset = int(request.query_params.get("offset", 0))
-        columns, rows = _rows(book, text)
+        columns, rows = run(held, text)
     except (sqlite3.Error, ValueError) as error:
         raise Refused(400, "INVALID_PARAMETER", f"Invalid search query. {error}") from None
     page = rows[offset : offset + limit]
@@ -263,18 +276,6 @@ def _query(book: Book, request: Request, content: bytes) -> Response:
             ],
         }
     )  # fmt: skip
-
-
-def _rows(book: Book, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    with closing(sqlite3.connect(":memory:")) as database, book.lock:
-        database.create_function("NVL", 2, lambda value, other: other if value is None else value)
-        database.execute("CREATE TABLE aggregateitemlocation (item INTEGER, location INTEGER, quantityonhand NUMERIC)")
-        database.executemany(
-            "INSERT INTO aggregateitemlocation VALUES (?, ?, ?)",
-            [(int(item), int(location), number) for (item, location), number in book.numbers.items()],
-        )
-        done = database.execute(text)
-        return [column[0].lower() for column in done.description], done.fetchall()
 
 
 def _parsed(content: bytes) -> dict[str, Any]:

@@ -12,12 +12,13 @@ import json
 import re
 import secrets
 import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+from syncline.twin.vendors.sap_s4_entities import ENTITIES, POSTED, item_rows, query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,19 +39,22 @@ SESSION = "SAP_SESSIONID_TWN_100"
 CSRF = "x-csrf-token"
 # Movement types of the goods issue and of the other receipts, and where they take the stock.
 MOVEMENTS = {"201": -1, "202": 1, "551": -1, "552": 1, "501": 1, "502": -1, "701": 1, "702": -1}
-WORDS = re.compile(r"'(?:[^']|'')*'|[A-Za-z_][A-Za-z0-9_]*|[()]|\s+", re.ASCII)
 YEAR = "2026"
 
 
 @dataclass
 class System:
-    """One client of SAP. ``batches``: materials whose stock is shown in two batches."""
+    """One client of SAP. ``batches``: materials whose stock is shown in two batches.
+
+    ``base_units``: of materials that are counted in another unit than ``unit``, which they are posted in, too.
+    """
 
     book: Book
     user: str
     password: str = field(repr=False)
     unit: str = "EA"
     batches: frozenset[str] = frozenset()
+    base_units: dict[str, str] = field(default_factory=dict)
     documents: list[dict[str, Any]] = field(default_factory=list)
     sessions: dict[str, str] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
@@ -165,7 +169,12 @@ def _post(system: System, content: bytes, fault: str) -> Response:
         return Refused("/IWFND/CM_MGW/005", "Malformed syntax of the request body").answer()
     except Refused as error:
         return error.answer()
-    return JSONResponse({"d": document}, 201)
+    rows = [{name: row[name] for name in POSTED} for row in item_rows(system) if _is_of(row, document)]
+    return JSONResponse({"d": document | {"to_MaterialDocumentItem": {"results": rows}}}, 201)
+
+
+def _is_of(row: Mapping[str, str], document: Mapping[str, Any]) -> bool:
+    return bool(row["MaterialDocument"] == document["MaterialDocument"])
 
 
 def _items(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -221,82 +230,13 @@ def _header(system: System, body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _selected(system: System, request: Request, entity: str) -> Response:
     """Rows by ``$filter``, ``$select`` and ``$top``, run on SQLite."""
-    tables = {
-        "A_MaterialDocumentHeader": _header_rows,
-        "A_MaterialDocumentItem": _item_rows,
-        "A_MatlStkInAcctMod": _stock_rows,
-    }
-    if entity not in tables:
+    if entity not in ENTITIES:
         raise Refused("/IWFND/CM_MGW/002", f"Resource not found for segment '{entity}'", 404)
     with system.book.lock:
-        rows = tables[entity](system)
+        rows = ENTITIES[entity](system)
     try:
         names = request.query_params.get("$select", "").split(",")
-        found = _query(rows, request.query_params.get("$filter", ""), names, int(request.query_params["$top"]))
+        found = query(rows, request.query_params.get("$filter", ""), names, int(request.query_params["$top"]))
     except (sqlite3.Error, ValueError, KeyError) as error:
         raise Refused("/IWBEP/CM_MGW_RT/021", f"Invalid query option: {error}") from None
     return _in_session(system, request, JSONResponse({"d": {"results": found}}))
-
-
-def _query(rows: list[dict[str, str]], condition: str, names: list[str], top: int) -> list[dict[str, str]]:
-    if not rows:
-        return []
-    columns = list(rows[0])
-    unknown = {word for word in WORDS.findall(condition) if word.isidentifier()} - {*columns, "eq", "and", "or"}
-    if "".join(WORDS.findall(condition)) != condition or unknown or set(names) - set(columns):
-        raise ValueError("a property or an operator that this service has not")
-    where = WORDS.sub(lambda word: "=" if word[0] == "eq" else word[0], condition)
-    with closing(sqlite3.connect(":memory:")) as database:
-        database.execute(f"CREATE TABLE entity ({', '.join(columns)})")
-        database.executemany(
-            f"INSERT INTO entity VALUES ({', '.join('?' * len(columns))})", [tuple(row.values()) for row in rows]
-        )
-        done = database.execute(f"SELECT {', '.join(names)} FROM entity WHERE {where or '1'} LIMIT ?", (top,))
-        return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
-
-
-def _header_rows(system: System) -> list[dict[str, str]]:
-    return [{name: value for name, value in document.items() if name != "items"} for document in system.documents]
-
-
-def _item_rows(system: System) -> list[dict[str, str]]:
-    return [
-        {
-            "MaterialDocumentYear": document["MaterialDocumentYear"],
-            "MaterialDocument": document["MaterialDocument"],
-            "MaterialDocumentItem": item["number"],
-            "MaterialDocumentItemText": item["text"],
-            "Material": item["key"][0],
-            "Plant": item["key"][1].partition("/")[0],
-            "StorageLocation": item["key"][1].partition("/")[2],
-            "QuantityInBaseUnit": f"{abs(item['delta'])}.000",
-            "MaterialBaseUnit": system.unit,
-            "DebitCreditCode": "S" if item["delta"] >= 0 else "H",
-        }
-        for document in system.documents
-        for item in document["items"]
-    ]
-
-
-def _stock_rows(system: System) -> list[dict[str, str]]:
-    """Beside what counts, each key has 7 in blocked stock and 3 of a customer's order."""
-    rows = []
-    for (material, location), quantity in sorted(system.book.numbers.items()):
-        half = quantity // 2
-        parts = [("B1", half), ("B2", quantity - half)] if material in system.batches else [("", quantity)]
-        stocks = [(batch, "01", "", number) for batch, number in parts] + [("", "07", "", 7), ("", "01", "E", 3)]
-        plant, _, storage = location.partition("/")
-        rows += [
-            {
-                "Material": material,
-                "Plant": plant,
-                "StorageLocation": storage,
-                "Batch": batch,
-                "InventoryStockType": kind,
-                "InventorySpecialStockType": special,
-                "MaterialBaseUnit": system.unit,
-                "MatlWrhsStkQtyInMatlBaseUnit": f"{number}.000",
-            }
-            for batch, kind, special, number in stocks
-        ]
-    return rows
