@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,12 @@ from syncline_airflow.schedules import OUTBOX, READINGS, asset_or_every, dag_def
 from syncline_airflow.tags import Tag
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
     from syncline.registry import Target
+    from syncline.targets.contract import Adapter
 
 TIMEOUT = timedelta(minutes=5)
 DOC = """
@@ -58,11 +63,19 @@ def push_once(name: str, worker: str) -> dict[str, int]:
     from syncline.clock import clock_from_env
     from syncline.registry import load_registry
     from syncline.targets.adapters import open_adapter
-    from syncline.targets.cycle import run_push
     from syncline.targets.policy import TargetPolicy
+    from syncline.targets.workers import push_with
     from syncline_airflow.connections import connection, warehouse
 
     target = load_registry().target(name)
-    adapter = open_adapter(target, connection(target.conn_id))
-    with closing(adapter), warehouse("publisher") as publisher:
-        return run_push(publisher, adapter, TargetPolicy.of(target, adapter.capabilities), clock_from_env(), worker)
+
+    @contextmanager
+    def open_worker() -> Iterator[tuple[psycopg.Connection, Adapter]]:
+        adapter = open_adapter(target, connection(target.conn_id))
+        with closing(adapter), warehouse("publisher") as publisher:
+            yield publisher, adapter
+
+    def policy(adapter: Adapter) -> TargetPolicy:
+        return TargetPolicy.of(target, adapter.capabilities)
+
+    return push_with(target.workers, open_worker, policy, clock_from_env(), worker)
