@@ -25,6 +25,8 @@ class Size:
     deep_facts: int
     installation_minutes: float  # business time of the installation that shares and latency come from; 0: left out
     installation_rate: float
+    waiting: tuple[int, int]  # corrections of one target that wait to be sent: few and many
+    closed: int  # corrections of it that are done
 
     @property
     def history_long(self) -> int:
@@ -32,7 +34,37 @@ class Size:
 
 
 SIZES = {
-    "small": Size("small", (40_000, 80_000), 40_000, 1_000, 2, 10_000, 1, 10, 400, 0, 0.0, 0.0),
-    "full": Size("full", (1_000_000, 5_000_000), 100_000, 10_000, 5, 200_000, 3, 50, 400, 1_000_000, 3.0, 50.0),
-    "large": Size("large", (1_000_000, 10_000_000), 100_000, 10_000, 3, 200_000, 1, 10, 400, 0, 0.0, 0.0),
+    "small": Size("small", (40_000, 80_000), 40_000, 1_000, 2, 10_000, 1, 10, 400, 0, 0.0, 0.0, (1_000, 5_000), 20_000),
+    "full": Size(
+        "full",
+        (1_000_000, 5_000_000),
+        100_000,
+        10_000,
+        5,
+        200_000,
+        3,
+        50,
+        400,
+        1_000_000,
+        3.0,
+        50.0,
+        (1_000, 100_000),
+        1_000_000,
+    ),
+    "large": Size(
+        "large",
+        (1_000_000, 10_000_000),
+        100_000,
+        10_000,
+        3,
+        200_000,
+        1,
+        10,
+        400,
+        0,
+        0.0,
+        0.0,
+        (1_000, 100_000),
+        1_000_000,
+    ),
 }
