@@ -1,6 +1,6 @@
 """Measure everything in one go, in a throw-away Postgres of its own; progress on stderr, the table at the end.
 
-python -m bench                                   # full size, 42 minutes on 2 cores: adds to history, writes the page
+python -m bench                                   # full size, 44 minutes on 2 cores: adds to history, writes the page
 python -m bench --size small                      # two minutes: does every measurement work?
 python -m bench --only landing --only micro --json
 python -m bench --render                          # write the page anew from the newest full run
@@ -24,13 +24,15 @@ from bench.governance import governance_figures
 from bench.idle import idle_figures
 from bench.installation import import_figure, installation_figures
 from bench.landing import bytes_to_load, file_to_load, rows_to_load
+from bench.pushing import pushing_figures
 from bench.rebuild import Timed
 from bench.resolving import filled, micro_batches, micro_figure, node_figure, rebuild_figures, say
 from bench.sizes import SIZES, Size
+from bench.storm import storm_figures
 from bench.warehouse import Bench, throw_away
 from syncline.home import project_root
 
-BENCHES = ("edi", "landing", "rebuild", "micro", "deep", "idle", "governance", "installation")
+BENCHES = ("edi", "landing", "rebuild", "micro", "deep", "idle", "governance", "pushing", "installation")
 ROWS_TO_LOAD, BYTES_TO_LOAD, FILE_TO_LOAD = 0.4, 4.0, 0.5
 EDI: dict[str, tuple[str, str, tuple[str, float] | None]] = {
     "split": ("846, `bytes.split` at the terminator: the limit", "MB/s", None),
@@ -66,6 +68,7 @@ def main() -> None:
         found += [_file_landing(bench, size, given.seed)] if "edi" in wanted else []
         found += _measure(bench, size, given.seed, wanted)
         found += list(governance_figures(bench, size)) if "governance" in wanted else []
+        found += [*pushing_figures(bench, size), *storm_figures(bench, given.seed)] if "pushing" in wanted else []
     if "installation" in wanted and size.installation_minutes:
         say("installation")
         found += [import_figure(), *installation_figures(size, given.seed, date)]

@@ -25,6 +25,8 @@ class Size:
     deep_facts: int
     installation_minutes: float  # business time of the installation that shares and latency come from; 0: left out
     installation_rate: float
+    waiting: tuple[int, int]  # corrections of one target that wait to be sent: few and many
+    closed: int  # corrections of it that are done
     governance_rounds: int = 1
     governance_corrections: int = 250  # sent at 50 a second
 
@@ -34,7 +36,7 @@ class Size:
 
 
 SIZES = {
-    "small": Size("small", (40_000, 80_000), 40_000, 1_000, 2, 10_000, 1, 10, 400, 0, 0.0, 0.0),
+    "small": Size("small", (40_000, 80_000), 40_000, 1_000, 2, 10_000, 1, 10, 400, 0, 0.0, 0.0, (1_000, 5_000), 20_000),
     "full": Size(
         "full",
         (1_000_000, 5_000_000),
@@ -48,8 +50,25 @@ SIZES = {
         1_000_000,
         3.0,
         50.0,
+        (1_000, 100_000),
+        1_000_000,
         governance_rounds=3,
         governance_corrections=1_500,
     ),
-    "large": Size("large", (1_000_000, 10_000_000), 100_000, 10_000, 3, 200_000, 1, 10, 400, 0, 0.0, 0.0),
+    "large": Size(
+        "large",
+        (1_000_000, 10_000_000),
+        100_000,
+        10_000,
+        3,
+        200_000,
+        1,
+        10,
+        400,
+        0,
+        0.0,
+        0.0,
+        (1_000, 100_000),
+        1_000_000,
+    ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,12 @@ from syncline_airflow.schedules import OUTBOX, READINGS, asset_or_every, dag_def
 from syncline_airflow.tags import Tag
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
     from syncline.registry import Target
+    from syncline.targets.contract import Adapter
 
 TIMEOUT = timedelta(minutes=5)
 DOC = """
@@ -61,22 +67,27 @@ def build_push(target: Target) -> DAG:
 
 def push_once(name: str, worker: str) -> dict[str, int]:
     """Push the target ``name`` once; the counts of its run. ``worker`` holds the leases."""
-    from contextlib import closing
-
     from syncline.clock import clock_from_env
     from syncline.registry import load_registry
-    from syncline.targets.cycle import run_push
     from syncline.targets.governance.adapter import governed
     from syncline.targets.policy import TargetPolicy
     from syncline.targets.references import Referenced
+    from syncline.targets.workers import push_with
     from syncline_airflow.connections import connection, warehouse
 
     target, clock = load_registry().target(name), clock_from_env()
-    with (
-        warehouse("publisher") as limits,
-        governed(target, lambda: connection(target.conn_id), limits, clock, worker) as adapter,
-        warehouse("publisher") as publisher,
-    ):
-        policy = TargetPolicy.of(target, adapter.capabilities)
-        with closing(Referenced(publisher, adapter, policy, clock)) as named:
-            return run_push(publisher, named, policy, clock, worker)
+
+    @contextmanager
+    def open_worker() -> Iterator[tuple[psycopg.Connection, Adapter]]:
+        with (
+            warehouse("publisher") as limits,
+            governed(target, lambda: connection(target.conn_id), limits, clock, worker) as adapter,
+            warehouse("publisher") as publisher,
+            closing(Referenced(publisher, adapter, policy(adapter), clock)) as named,
+        ):
+            yield publisher, named
+
+    def policy(adapter: Adapter) -> TargetPolicy:
+        return TargetPolicy.of(target, adapter.capabilities)
+
+    return push_with(target.workers, open_worker, policy, clock, worker)

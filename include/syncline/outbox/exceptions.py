@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     import psycopg
@@ -32,11 +33,18 @@ def open_exception(
 
 def resolve_exception(conn: psycopg.Connection, rule: str, subject: str, *, at: datetime) -> None:
     """Close it if it is open."""
-    conn.execute(
-        "update ops.exceptions set state = 'resolved', resolved_at = %s where rule = %s and subject = %s and "
-        "state = 'open'",
-        (at, rule, subject),
-    )
+    resolve_exceptions(conn, [(rule, subject)], at=at)
+
+
+def resolve_exceptions(conn: psycopg.Connection, asked: Sequence[tuple[str, str]], *, at: datetime) -> None:
+    """Close those of ``asked`` (rule, subject) that are open, in one statement."""
+    if asked:
+        conn.execute(
+            "update ops.exceptions e set state = 'resolved', resolved_at = %s "
+            "from unnest(%s::text[], %s::text[]) as a (rule, subject) "
+            "where e.rule = a.rule and e.subject = a.subject and e.state = 'open'",
+            (at, [rule for rule, _ in asked], [subject for _, subject in asked]),
+        )
 
 
 def sync_missing_keys(conn: psycopg.Connection, batch_id: int, *, at: datetime) -> None:

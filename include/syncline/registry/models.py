@@ -171,6 +171,7 @@ class Target(_Entry):
     not_executed: tuple[Annotated[int, Field(ge=400, le=599)], ...] = Field(default=(), strict=False)
     key_retention_s: int | None = Field(default=None, ge=1)
     timeout_s: int = Field(default=10, ge=1, le=120)
+    workers: int = Field(default=1, ge=1, le=16)
     breakers: Breakers = Breakers()
     limits: Limits = Limits()
     references: Literal["same", "required"] = "same"

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import tenacity
 
 from syncline.errors import PartnerUnavailable
-from syncline.outbox.exceptions import open_exception, resolve_exception
-from syncline.outbox.transitions import lock_outbox, prove
+from syncline.outbox.exceptions import open_exception, resolve_exceptions
+from syncline.outbox.transitions import lock_outbox, prove_all
 from syncline.targets.durations import real
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import psycopg
 
@@ -141,13 +141,13 @@ def _settle(
         effect = change.delta if policy.can.writes == "delta" else change.quantity_after
         if known[change.reference] == (change.item, change.location, effect):
             ours[change.position] = change.reference
-            if prove(conn, change.reference, at=at):
-                done.applied += 1
-                settle_exceptions(conn, policy.target, change.item, change.location, change.reference, at)
         else:
             told = f"change {change.position} of {change.item} at {change.location}"
             told += f" (delta {change.delta}, after {change.quantity_after})"
             report_mismatch(conn, policy.target, change.reference, told, at)
+    proven = prove_all(conn, sorted(set(ours.values())), at=at)
+    done.applied += len(proven)
+    settle_all(conn, policy.target, [(reference, *known[reference][:2]) for reference in sorted(proven)], at)
     return ours
 
 
@@ -155,8 +155,14 @@ def settle_exceptions(
     conn: psycopg.Connection, target: str, item: str, location: str, correction_id: str, at: datetime
 ) -> None:
     """Proof of effect ends what was asked of a person about this correction and its key."""
-    resolve_exception(conn, "push.tries", correction_id, at=at)
-    resolve_exception(conn, "push.recompute", f"{target} {item} {location}", at=at)
+    settle_all(conn, target, [(correction_id, item, location)], at)
+
+
+def settle_all(conn: psycopg.Connection, target: str, proven: Sequence[tuple[str, str, str]], at: datetime) -> None:
+    """The same for many. ``proven``: correction id, item, location."""
+    asked = [("push.tries", correction_id) for correction_id, _, _ in proven]
+    asked += [("push.recompute", f"{target} {item} {location}") for _, item, location in proven]
+    resolve_exceptions(conn, asked, at=at)
 
 
 def report_mismatch(conn: psycopg.Connection, target: str, reference: str, told: str, at: datetime) -> None:

@@ -144,7 +144,8 @@ class DocumentAnswer:
     """Answer to one document. Every line sent is in ``lines``.
 
     ``silent``: nothing that counts as an answer came. ``job``: what to ``poll`` for the result of ``accepted`` lines.
-    ``latency_ms``: real ms that the call took; None where nobody measured it.
+    ``latency_ms``: real ms that the call took; None where nobody measured it. ``heard``: an
+    excerpt of what came, as evidence (``syncline.heard``).
     """
 
     status_code: int | None
@@ -154,6 +155,7 @@ class DocumentAnswer:
     job: str | None = None
     budget: Budget | None = None
     latency_ms: int | None = None
+    heard: str = ""
 
 
 @dataclass(frozen=True)

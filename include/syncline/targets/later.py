@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, cast
 
 from syncline.targets.claiming import Claimed, lines_of
 from syncline.targets.contract import Document
-from syncline.targets.lanes import lane
+from syncline.targets.lanes import Lanes
 from syncline.targets.sending import Sent, record
 
 if TYPE_CHECKING:
@@ -40,9 +39,8 @@ def poll_accepted(conn: psycopg.Connection, adapter: Adapter, policy: TargetPoli
         ACCEPTED, (policy.target, clock.now(), JOBS_MAX)
     ).fetchall():
         lines = lines_of(conn, document_id)
-        with ExitStack() as lanes:
-            items = {line.item for line in lines}
-            if not all(lanes.enter_context(lane(conn, policy.target, item)) for item in sorted(items)):
+        with Lanes(conn, policy.target) as lanes:
+            if not lanes.take_items(line.item for line in lines):
                 continue
             document = Document(lines)
             answer = cast("AnswersLater", adapter).poll(job, document)
