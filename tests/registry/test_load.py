@@ -122,4 +122,5 @@ def test_subscribers_are_optional_and_checked_like_the_rest(tmp_path: Path) -> N
     assert "used twice" in refusal(tmp_path, text.replace("name: ops_mail", "name: erp"))
     assert "subscribers[ops_mail].poll_s is unknown" in refusal(tmp_path, text.replace("to:", "poll_s: 3, to:"))
     assert "one address" in refusal(tmp_path, text.replace(", to: ops@example.org", ""))
-    assert "has no entry 'lake'" in str(pytest.raises(ConfigurationError, registry.subscriber, "lake").value)
+    with pytest.raises(ConfigurationError, match="has no entry 'lake'"):
+        registry.subscriber("lake")
