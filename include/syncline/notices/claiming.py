@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from syncline.notices.event import Bundle, Event
@@ -96,13 +97,14 @@ def _tried(conn: psycopg.Connection, policy: SubscriberPolicy, at: datetime) -> 
 
 def _events(conn: psycopg.Connection, policy: SubscriberPolicy, positions: list[int]) -> list[Event]:
     rows = conn.execute(_EVENTS, {"name": policy.name, "positions": positions}).fetchall()
-    return [_event(row) for row in rows]
+    return [_event(*row) for row in rows]
 
 
-def _event(row: tuple[Any, ...]) -> Event:
-    from datetime import UTC
-
-    return Event(*row[:6], occurred_at=row[6].astimezone(UTC))
+def _event(
+    position: int, event_id: str, kind: str, subject: str, correlation: str, payload: dict[str, Any], at: datetime
+) -> Event:
+    # A file's day is a day of UTC, whatever the session's zone.
+    return Event(position, event_id, kind, subject, correlation, payload, at.astimezone(UTC))
 
 
 def bundle_id(events: list[Event]) -> str:

@@ -161,7 +161,8 @@ class Registry(_Entry):
     @model_validator(mode="after")
     def _names_are_unique(self) -> Registry:
         seen: set[str] = set()
-        names = [entry.name for entry in (*self.sources, *self.targets, *self.subscribers)]
+        names = [source.name for source in self.sources] + [target.name for target in self.targets]
+        names += [subscriber.name for subscriber in self.subscribers]
         for name in names:
             if name in seen:
                 raise ValueError(f"the name {name!r} is used twice: rename one of the entries")

@@ -57,5 +57,5 @@ def pools(registry: Registry) -> dict[str, Pool]:
 
 def lanes(registry: Registry) -> int:
     """Tasks that may run at once: with every partner hanging, resolve, marts and a release still find a slot."""
-    partners = (*registry.sources, *registry.targets, *registry.subscribers)
-    return sum(partner.enabled for partner in partners) + OWN_LANES
+    partners = sum(source.enabled for source in registry.sources) + sum(target.enabled for target in registry.targets)
+    return partners + sum(subscriber.enabled for subscriber in registry.subscribers) + OWN_LANES
