@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from tests.notices.conftest import T0, Deliver, Happenings, add_correction, move_correction
+from tests.notices.conftest import T0, Deliver, Hand, Happenings, add_correction, move_correction
 
 from syncline.notices.channel import SubscriberPolicy
 from syncline.notices.event import Bundle, Event, Outcome
@@ -195,3 +195,63 @@ def test_a_new_subscriber_begins_now_or_at_the_start(happenings: Happenings, del
     happenings.apply("B")
     deliver(SubscriberPolicy("mail"), late)
     assert [event.subject for event in late.events] == ["erp/B/DC1"]
+
+
+class Refuses(Kept):
+    """Fails so many times, and keeps what it was shown each time."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.bundles: list[Bundle] = []
+
+    def deliver(self, bundle: Bundle) -> Outcome:
+        self.bundles.append(bundle)
+        self.times -= 1
+        return Outcome("failed", "not now") if self.times >= 0 else Outcome("delivered", "kept")
+
+
+def test_a_repeated_digest_is_the_same_one_whatever_came_since(
+    happenings: Happenings, deliver: Deliver, clock: Hand
+) -> None:
+    """Otherwise its Message-ID would change, and a receiver could not drop the repeat."""
+    happenings.subscribe("lake")
+    happenings.apply("A")
+    happenings.apply("B")
+    channel = Refuses(1)
+    deliver(ALL, channel)
+    happenings.apply("A")
+    happenings.apply("C")
+    clock.move(60)
+    deliver(ALL, channel)
+    first, *others = channel.bundles
+    assert [event.subject for event in first.events] == ["erp/A/DC1", "erp/B/DC1"]
+    again = [bundle for bundle in others if bundle.bundle_id == first.bundle_id]
+    assert [bundle.events for bundle in again] == [first.events]
+    told = [event.position for bundle in others for event in bundle.events if event.subject == "erp/A/DC1"]
+    assert told == sorted(told), "the repeat was overtaken"
+    assert happenings.states("lake") == {"delivered": 4}
+
+
+def test_a_file_holds_the_events_of_one_day(happenings: Happenings, deliver: Deliver) -> None:
+    happenings.subscribe("lake")
+    for hours in (0, 1, 14, 15, 2):
+        subject = f"key-{hours}"
+        open_exception(happenings.owner, "x", subject, detail="", next_step="", at=T0 + timedelta(hours=hours))
+    channel = Refuses(0)
+    deliver(SubscriberPolicy("lake", events_max=50, by_day=True, from_start=True), channel)
+    days = [[event.occurred_at.day for event in bundle.events] for bundle in channel.bundles]
+    assert days == [[2, 2], [3, 3], [2]]
+
+
+def test_a_long_log_is_planned_whole(happenings: Happenings, deliver: Deliver) -> None:
+    """Beyond 32,767 positions: psycopg sends a small number as a smallint, and a sum of two of them overflowed."""
+    happenings.subscribe("lake")
+    happenings.owner.execute(
+        "select count(ops.add_event('exception.opened', 'exception:' || n, 1, 's/' || n, null, null, null, '{}', %s)) "
+        "from generate_series(1, 35000) n",
+        (T0,),
+    )
+    kept = Kept()
+    deliver(SubscriberPolicy("lake", events_max=5_000, from_start=True, run_s=600.0), kept)
+    assert [event.position for event in kept.events] == list(range(1, 35_001))

@@ -20,7 +20,7 @@ with found as (
   select p.position, e.event_id, e.kind, e.subject, e.location, i.item_class
   from ops.event_positions p join ops.events e using (event_id)
   left join ops.current_items i on i.item = e.item
-  where p.position > %(after)s and p.position <= %(after)s + %(most)s),
+  where p.position > %(after)s and p.position <= %(until)s),
 wanted as (
   insert into ops.deliveries (subscriber, position, event_id, subject, state, changed_at)
   select %(name)s, f.position, f.event_id, f.subject, case m.mode when 'shadow' then 'shadow' else 'waiting' end, %(at)s
@@ -68,7 +68,7 @@ def _plan_some(conn: psycopg.Connection, policy: SubscriberPolicy, at: datetime)
             "select position from ops.subscriber_cursors where subscriber = %s for update", (policy.name,)
         ).fetchone()
         assert cursor is not None
-        values = {"name": policy.name, "after": cursor[0], "most": PLANNED_MAX, "at": at}
+        values = {"name": policy.name, "after": cursor[0], "until": cursor[0] + PLANNED_MAX, "at": at}
         row = conn.execute(_PLAN, values).fetchone()
         if row is None or row[0] is None:
             return None
