@@ -146,9 +146,11 @@ create table ops.deliveries (
   check ((state = 'sent') = (lease_until is not null)),
   check (state <> 'sent' or bundle is not null)
 );
-create index open_deliveries on ops.deliveries (subscriber, state, position) where state in ('waiting', 'sent');
-create index on ops.deliveries (subscriber, subject, position) where state in ('waiting', 'sent');
-create index on ops.deliveries (subscriber, bundle) where state in ('waiting', 'sent');
+-- What was never sent is most of a long queue; what was tried and is open is little, and asked for with each claim.
+create index new_deliveries on ops.deliveries (subscriber, position) where state = 'waiting' and bundle is null;
+create index tried_deliveries on ops.deliveries (subscriber, bundle) where state in ('waiting', 'sent') and bundle is not null;
+create index tried_subjects on ops.deliveries (subscriber, subject) where state in ('waiting', 'sent') and bundle is not null;
+create index leased_deliveries on ops.deliveries (subscriber, lease_until) where state = 'sent';
 create index dead_deliveries on ops.deliveries (subscriber, position) where state = 'dead';
 
 create function ops.guard_delivery() returns trigger language plpgsql as $$
