@@ -43,9 +43,9 @@ create temporary table past on commit drop as
          '{AT}'::timestamptz - (%(past)s - n) * interval '1 second' as at
   from generate_series(0, %(past)s - 1) as n;
 insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, quantity,
-    state, batch_id, tries, created_at, changed_at, closed_at, priority, send_by)
+    state, batch_id, tries, created_at, changed_at, closed_at, priority, send_by, fact_id)
   select id, '{TARGET}', item, location, no, no, 'delta', 12, 10, 2, case when is_dead then 'dead' else 'applied' end,
-         (select max(batch_id) from ops.batches), 1, at, at, at, 5, at from past;
+         (select max(batch_id) from ops.batches), 1, at, at, at, 5, at, 'floor' from past;
 insert into ops.push_documents select id, '{TARGET}', array[id], at from past;
 insert into ops.push_attempts (correction_id, try_no, sent_at, deadline_at, answered_at, outcome, document_id)
   select id, 1, at, at, at, case when is_dead then 'refused' else 'applied' end, id from past;
@@ -63,11 +63,11 @@ insert into ops.target_readings (target, item, location, reading_no, quantity, r
   select '{TARGET}', 'SKU-' || n / {LOCATIONS}, 'DC' || n %% {LOCATIONS}, 1, 10, '{AT}'
   from generate_series(0, %(waiting)s - 1) as n on conflict do nothing;
 insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, quantity,
-    state, batch_id, created_at, changed_at, priority, send_by)
+    state, batch_id, created_at, changed_at, priority, send_by, fact_id)
   select md5('w' || n) || md5(n || 'w'), r.target, r.item, r.location, 1000000, r.reading_no, 'delta',
          case when n %% 3 = 0 then 8 else 12 end, 10, case when n %% 3 = 0 then -2 else 2 end, 'pending',
          (select max(batch_id) from ops.batches), '{AT}', '{AT}', case when n %% 3 = 0 then 4 else 5 end,
-         '{AT}'::timestamptz + case when n %% 3 = 0 then 4 else 5 end * interval '5 minutes'
+         '{AT}'::timestamptz + case when n %% 3 = 0 then 4 else 5 end * interval '5 minutes', 'floor'
   from generate_series(0, %(waiting)s - 1) as n
   cross join lateral (select * from ops.target_readings t where (t.target, t.item, t.location)
     = ('{TARGET}', 'SKU-' || n / {LOCATIONS}, 'DC' || n %% {LOCATIONS}) order by reading_no desc limit 1) r;

@@ -24,7 +24,7 @@ from psycopg import sql
 
 from bench.figures import Figure
 from bench.resolving import say
-from bench.warehouse import Bench
+from bench.warehouse import Bench, told_by_the_floor
 from syncline.clock import Clock
 from syncline.targets.contract import Adapter, Document, Line
 from syncline.targets.cycle import run_push
@@ -140,11 +140,12 @@ def _release(owner: psycopg.Connection, deltas: dict[tuple[str, str], int]) -> N
     """A pending correction of each key, from the reading that was taken."""
     at = Clock().now()
     owner.execute("insert into ops.batches (as_of, state) values (%s, 'released')", (at,))
+    told_by_the_floor(owner)
     with owner.cursor() as cursor:
         cursor.executemany(
             "insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, "
-            "shown, quantity, state, batch_id, created_at, changed_at) select %s, 'erp', %s, %s, 1, 1, 'delta', "
-            "100 + %s, 100, %s, 'pending', max(batch_id), %s, %s from ops.batches",
+            "shown, quantity, state, batch_id, created_at, changed_at, fact_id) select %s, 'erp', %s, %s, 1, 1, 'delta', "
+            "100 + %s, 100, %s, 'pending', max(batch_id), %s, %s, 'floor' from ops.batches",
             [(e.reference, e.item, e.location, e.quantity, e.quantity, at, at) for e in _lines(deltas)],
         )
 

@@ -96,6 +96,19 @@ def throw_away(keep: Path | None = None) -> Iterator[Bench]:
             shutil.rmtree(home)
 
 
+def told_by_the_floor(warehouse: psycopg.Connection, fact_id: str = "floor", *, source: str = "floor_wms") -> None:
+    """A fact of a warehouse, once, for corrections that must follow one."""
+    if warehouse.execute("select from raw.facts where fact_id = %s", (fact_id,)).fetchone() is not None:
+        return
+    warehouse.execute(
+        "insert into raw.facts (fact_id, load_id, document_id, position, source, feed, reading, received_at, kind, "
+        "item_ref, location_ref, status_ref, quantity, recorded, line_key, event_key) values (%s, 0, 'told-by-floor', "
+        "'1', %s, 'api', 'test', '2026-11-01T00:00Z', 'balance', 'X', 'X', 'on_hand', '1', '2026-11-01', "
+        "'l', 'e')",
+        (fact_id, source),
+    )
+
+
 if __name__ == "__main__":
     with suppress(Interrupted), throw_away(Path(sys.argv[1])) as kept:
         print(kept.dsn("bench"), flush=True)

@@ -30,8 +30,9 @@ for inherited in [name for name in os.environ if name.startswith("AIRFLOW_CONN_"
 for inherited in ("SYNCLINE_DSN", "SYNCLINE_CLOCK"):
     os.environ.pop(inherited, None)
 
-from tests.databases import TEMPLATE, throw_away, told_by_the_floor  # noqa: E402
+from tests.databases import TEMPLATE, throw_away  # noqa: E402
 
+from bench.warehouse import told_by_the_floor
 from syncline.warehouse import embedded  # noqa: E402
 from syncline.warehouse.connect import connect_dsn  # noqa: E402
 from syncline.warehouse.migrate import migrate  # noqa: E402

@@ -32,14 +32,18 @@ def throw_away(server: embedded.Server) -> Iterator[str]:
         _in_use.remove(name)
 
 
-def told_by_the_floor(warehouse: psycopg.Connection, fact_id: str = "floor", *, source: str = "floor_wms") -> None:
-    """A fact of a warehouse, once, for corrections that must follow one."""
-    if warehouse.execute("select from raw.facts where fact_id = %s", (fact_id,)).fetchone() is not None:
-        return
-    warehouse.execute(
-        "insert into raw.facts (fact_id, load_id, document_id, position, source, feed, reading, received_at, kind, "
-        "item_ref, location_ref, status_ref, quantity, recorded, line_key, event_key) values (%s, 0, 'told-by-floor', "
-        "'1', %s, 'api', 'test', '2026-11-01T00:00Z', 'balance', 'X', 'X', 'on_hand', '1', '2026-11-01', "
-        "'l', 'e')",
-        (fact_id, source),
-    )
+def subscribed(warehouse: psycopg.Connection, *rows: tuple[str, str, str, str, str]) -> None:
+    """One more version of the subscriptions: those there are, and ``rows`` (subscriber, event, location, class, mode)."""
+    before = warehouse.execute("select subscriber, event, location, item_class, mode from ops.current_subscriptions")
+    everything = [*before.fetchall(), *rows]
+    version = warehouse.execute(
+        "insert into ops.config_versions (kind, sha256, rows, applied_at, applied_by) "
+        "values ('subscriptions', '', %s, '2026-11-01T00:00Z', 'test') returning version_id",
+        (len(everything),),
+    ).fetchone()
+    assert version is not None
+    with warehouse.cursor() as cursor:
+        cursor.executemany(
+            "insert into ops.subscriptions values (%s, %s, %s, %s, %s, %s, 'hold')",
+            [(version[0], *row) for row in everything],
+        )

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from tests.config.running import START, Run
 from tests.config.world import Telling, World
-from tests.databases import told_by_the_floor
 from typer.testing import CliRunner
 
+from bench.warehouse import told_by_the_floor
 from syncline import resolve
 from syncline.cli.config import app
 from syncline.config import apply

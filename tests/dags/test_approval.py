@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
-from tests.databases import told_by_the_floor
 
+from bench.warehouse import told_by_the_floor
 from syncline.outbox.trips import one_trip
 from syncline_airflow.approval import BreakerQuestion, HeldQuestion, ask_about, ask_about_held, question
 

@@ -19,6 +19,7 @@ REGISTRY = load_registry(ROOT / "dags" / "registry.yml")
 EXPECTED = {
     *(f"ingest_{source.name}" for source in REGISTRY.sources if source.enabled),
     *(f"push_{target.name}" for target in REGISTRY.targets if target.enabled),
+    *(f"deliver_{subscriber.name}" for subscriber in REGISTRY.subscribers if subscriber.enabled),
     "resolve",
     "release_held",
     "marts",
@@ -136,7 +137,7 @@ def test_parsing_a_dag_file_imports_nothing_heavy() -> None:
         "import sys, runpy\n"
         "import airflow.sdk\n"
         "before = set(sys.modules)\n"
-        "import resolve, ingest, push, marts, release_held\n"
+        "import resolve, ingest, push, deliver, marts, release_held\n"
         "new = set(sys.modules) - before\n"
         "print(sorted({name.partition('.')[0] for name in new} &"
         " {'pandas', 'dbt', 'great_expectations', 'requests', 'paramiko', 'fastapi'}))"

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from tests.databases import told_by_the_floor
 from typer.testing import CliRunner
 
+from bench.warehouse import told_by_the_floor
 from syncline.cli.outbox import app
 from syncline.errors import TerminalError
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from tests.databases import told_by_the_floor
 
+from bench.warehouse import told_by_the_floor
 from syncline.errors import TerminalError
 from syncline.outbox.questions import About, about, answer, claim_questions, one_question, open_questions
 from syncline.outbox.transitions import hold_for, transition

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.errors import CheckViolation, RestrictViolation
-from tests.databases import told_by_the_floor
 
+from bench.warehouse import told_by_the_floor
 from syncline.errors import TerminalError
 from syncline.outbox.dead_letters import Filter, dead_letters, redrive
 from syncline.outbox.desk import deny_held, held, release_held

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from psycopg.errors import RestrictViolation, UniqueViolation
-from tests.databases import told_by_the_floor
 
+from bench.warehouse import told_by_the_floor
 from syncline.errors import TerminalError
 from syncline.outbox.states import MOVES, OPEN, State, move
 from syncline.outbox.transitions import prove, transition

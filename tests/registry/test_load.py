@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from syncline.errors import ConfigurationError
-from syncline.registry import load_registry
+from syncline.registry import load_registry, pools
 
 GOOD = """
 sources:
@@ -120,3 +120,16 @@ def test_sources_of_one_connection_agree_how_many_it_may_have(tmp_path: Path) ->
     assert "acme_3pl and acme_two share the connection 'acme_3pl', with 1 and 2 as `files.connections_max`" in message
     agreed = GOOD.replace("settle_s: 0", "connections_max: 2").replace("\ntargets:", second)
     assert load_registry(write(tmp_path, agreed)).source("acme_two").file_rules.connections_max == 2
+
+
+def test_subscribers_are_optional_and_checked_like_the_rest(tmp_path: Path) -> None:
+    assert load_registry(write(tmp_path, GOOD)).subscribers == ()
+    text = GOOD + "subscribers:\n  - {name: ops_mail, kind: email, to: ops@example.org}\n"
+    registry = load_registry(write(tmp_path, text))
+    assert registry.subscriber("ops_mail").conn_id == "ops_mail"
+    assert "subscriber_ops_mail" in pools(registry)
+    assert "used twice" in refusal(tmp_path, text.replace("name: ops_mail", "name: erp"))
+    assert "subscribers[ops_mail].poll_s is unknown" in refusal(tmp_path, text.replace("to:", "poll_s: 3, to:"))
+    assert "one address" in refusal(tmp_path, text.replace(", to: ops@example.org", ""))
+    with pytest.raises(ConfigurationError, match="has no entry 'lake'"):
+        registry.subscriber("lake")

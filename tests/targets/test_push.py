@@ -287,3 +287,13 @@ def test_pages_are_read_to_the_end_and_counted(make_loop: MakeLoop) -> None:
     assert loop.owner.execute(
         "select reading_no, quantity from ops.target_readings where item = 'SKU-0003' order by 1"
     ).fetchall() == [(1, 3), (2, 11)]
+
+
+@pytest.mark.parametrize("target", ["erp", "shop"])
+def test_what_came_instead_of_an_answer_is_kept_with_the_try(make_loop: MakeLoop, target: str) -> None:
+    loop = make_loop(target, NUMBERS, TRUTH)
+    loop.book.faults = ["nonsense"]
+    settle(loop)
+    tries = loop.owner.execute("select outcome, answer ->> 'body' from ops.push_attempts order by 1, 2").fetchall()
+    assert ("unknown", "<html>") in tries, "once for the document"
+    assert [body for outcome, body in tries if outcome in ("applied", "replayed")] == [None] * loop.states()["applied"]

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from bench.warehouse import told_by_the_floor
 from syncline.clock import Clock
 from syncline.errors import ConfigurationError, PartnerUnavailable
 from syncline.targets import claiming
@@ -270,10 +271,11 @@ def test_a_raise_waits_for_later_ones_ten_minutes_at_most(
 def test_the_rank_follows_from_the_body_and_stays(loop_of_nothing: Any, kind: str, wanted: int, priority: int) -> None:
     owner, at = loop_of_nothing.owner, loop_of_nothing.clock.now()
     owner.execute("insert into ops.batches (as_of, state) values (%s, 'released')", (at,))
+    told_by_the_floor(owner)
     owner.execute(
         "insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, "
-        "quantity, state, batch_id, created_at, changed_at) select 'c', 'shop', 'SKU-1', 'DC1', 1, 1, %s, %s, 10, 1, "
-        "'held', max(batch_id), %s, %s from ops.batches",
+        "quantity, state, batch_id, created_at, changed_at, fact_id) select 'c', 'shop', 'SKU-1', 'DC1', 1, 1, %s, %s, "
+        "10, 1, 'held', max(batch_id), %s, %s, 'floor' from ops.batches",
         (kind, wanted, at, at),
     )
     ranked = owner.execute("select priority, send_by from ops.outbox").fetchone()

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from syncline.config.tables import Row
+    from syncline.registry import Registry
 
 app = typer.Typer()
 
@@ -72,13 +73,25 @@ def _faults(folder: Path) -> tuple[list[str], dict[str, int]]:
         for source in registry.sources
         if source.enabled and source.name not in known
     ]
-    faults += _strangers(rows["subscriptions"], {target.name for target in registry.targets})
+    faults += _strangers(rows["subscriptions"], registry)
     return faults, {name: len(table) for name, table in rows.items()}
 
 
-def _strangers(subscriptions: list[Row], targets: set[str]) -> list[str]:
+def _strangers(subscriptions: list[Row], registry: Registry) -> list[str]:
     """Subscribers that the registry does not know, each once."""
-    names = {row["subscriber"] for row in subscriptions} - targets
+    from syncline.config.tables import NUMBERS
+
+    targets = {target.name for target in registry.targets}
+    consumers = {subscriber.name for subscriber in registry.subscribers}
+    numbers = {row["subscriber"] for row in subscriptions if row["event"] in NUMBERS}
+    others = {row["subscriber"] for row in subscriptions if row["event"] not in NUMBERS}
     return [
-        f"subscriptions.csv: {name} is no target of the registry, so its batch would be held" for name in sorted(names)
+        *(
+            f"subscriptions.csv: {name} is no target of the registry, so its batch would be held"
+            for name in sorted(numbers - targets)
+        ),
+        *(
+            f"subscriptions.csv: {name} is no subscriber of the registry, so nobody is told"
+            for name in sorted(others - consumers)
+        ),
     ]

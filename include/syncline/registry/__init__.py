@@ -2,9 +2,19 @@
 
 from syncline.registry.load import load_registry, registry_path
 from syncline.registry.models import Breakers, FileRules, Registry, Source, Target
-from syncline.registry.pools import DBT_POOL, QUESTIONS_POOL, Pool, lanes, pools, source_pool, target_pool
+from syncline.registry.pools import (
+    DBT_POOL,
+    QUESTIONS_POOL,
+    Pool,
+    lanes,
+    pools,
+    source_pool,
+    subscriber_pool,
+    target_pool,
+)
+from syncline.registry.subscribers import Subscriber
 
 __all__ = [
-    "DBT_POOL", "QUESTIONS_POOL", "Breakers", "FileRules", "Pool", "Registry", "Source", "Target",
-    "lanes", "load_registry", "pools", "registry_path", "source_pool", "target_pool",
+    "DBT_POOL", "QUESTIONS_POOL", "Breakers", "FileRules", "Pool", "Registry", "Source", "Subscriber", "Target",
+    "lanes", "load_registry", "pools", "registry_path", "source_pool", "subscriber_pool", "target_pool",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from syncline.errors import ConfigurationError
 from syncline.home import project_root
 from syncline.registry.models import Registry, Source, Target
+from syncline.registry.subscribers import Subscriber
 
 SIZE_MAX_BYTES = 1_000_000
 
@@ -89,7 +90,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _defect(value: dict[str, Any], item: Any) -> str:
     """``sources[dc1_wms].poll_every_s = 1: should be ... Fix: ...``"""
     place, *rest = [str(part) for part in item["loc"]] or ["registry"]
-    model: type[Source | Target] = Target if place == "targets" else Source
+    models: dict[str, type[Source | Target | Subscriber]] = {"targets": Target, "subscribers": Subscriber}
+    model = models.get(place, Source)
     if rest and rest[0].isdigit():
         entry = value[place][int(rest[0])]
         place = f"{place}[{entry.get('name', rest[0]) if isinstance(entry, dict) else rest[0]}]"

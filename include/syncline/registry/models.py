@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from syncline.errors import ConfigurationError
+from syncline.registry.subscribers import Subscriber
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 Site = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
@@ -185,15 +186,17 @@ class Target(_Entry):
 
 
 class Registry(_Entry):
-    """All entries; a name is used once, by a source or by a target."""
+    """All entries; a name is used once, by a source, a target or a subscriber."""
 
     sources: tuple[Source, ...] = Field(strict=False)
     targets: tuple[Target, ...] = Field(strict=False)
+    subscribers: tuple[Subscriber, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Registry:
         seen: set[str] = set()
         names = [source.name for source in self.sources] + [target.name for target in self.targets]
+        names += [subscriber.name for subscriber in self.subscribers]
         for name in names:
             if name in seen:
                 raise ValueError(f"the name {name!r} is used twice: rename one of the entries")
@@ -222,8 +225,12 @@ class Registry(_Entry):
         """The target called ``name``; ConfigurationError lists the names there are."""
         return _named(self.targets, name)
 
+    def subscriber(self, name: str) -> Subscriber:
+        """The subscriber called ``name``; ConfigurationError lists the names there are."""
+        return _named(self.subscribers, name)
 
-EntryT = TypeVar("EntryT", Source, Target)
+
+EntryT = TypeVar("EntryT", Source, Target, Subscriber)
 
 
 def _named(entries: tuple[EntryT, ...], name: str) -> EntryT:

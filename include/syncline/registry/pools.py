@@ -32,6 +32,10 @@ def target_pool(name: str) -> str:
     return f"target_{name}"
 
 
+def subscriber_pool(name: str) -> str:
+    return f"subscriber_{name}"
+
+
 def pools(registry: Registry) -> dict[str, Pool]:
     """Every pool that the DAGs of ``registry`` name; a task whose pool does not exist is never started."""
     found = {
@@ -44,10 +48,14 @@ def pools(registry: Registry) -> dict[str, Pool]:
     for target in registry.targets:
         if target.enabled:
             found[target_pool(target.name)] = Pool(1, f"one writer to {target.name}; 0 slots pause it")
+    for subscriber in registry.subscribers:
+        if subscriber.enabled:
+            about = f"one sender to {subscriber.name}; 0 slots pause it"
+            found[subscriber_pool(subscriber.name)] = Pool(1, about)
     return found
 
 
 def lanes(registry: Registry) -> int:
     """Tasks that may run at once: with every partner hanging, resolve, marts and a release still find a slot."""
     partners = sum(source.enabled for source in registry.sources) + sum(target.enabled for target in registry.targets)
-    return partners + OWN_LANES
+    return partners + sum(subscriber.enabled for subscriber in registry.subscribers) + OWN_LANES
