@@ -144,8 +144,8 @@ def _release(owner: psycopg.Connection, deltas: dict[tuple[str, str], int]) -> N
     with owner.cursor() as cursor:
         cursor.executemany(
             "insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, "
-            "shown, quantity, state, batch_id, created_at, changed_at, fact_id) select %s, 'erp', %s, %s, 1, 1, 'delta', "
-            "100 + %s, 100, %s, 'pending', max(batch_id), %s, %s, 'floor' from ops.batches",
+            "shown, quantity, state, batch_id, created_at, changed_at, fact_id) select %s, 'erp', %s, %s, 1, 1, "
+            "'delta', 100 + %s, 100, %s, 'pending', max(batch_id), %s, %s, 'floor' from ops.batches",
             [(e.reference, e.item, e.location, e.quantity, e.quantity, at, at) for e in _lines(deltas)],
         )
 

@@ -32,7 +32,7 @@ for inherited in ("SYNCLINE_DSN", "SYNCLINE_CLOCK"):
 
 from tests.databases import TEMPLATE, throw_away  # noqa: E402
 
-from bench.warehouse import told_by_the_floor
+from bench.warehouse import told_by_the_floor  # noqa: E402
 from syncline.warehouse import embedded  # noqa: E402
 from syncline.warehouse.connect import connect_dsn  # noqa: E402
 from syncline.warehouse.migrate import migrate  # noqa: E402

@@ -33,7 +33,7 @@ def throw_away(server: embedded.Server) -> Iterator[str]:
 
 
 def subscribed(warehouse: psycopg.Connection, *rows: tuple[str, str, str, str, str]) -> None:
-    """One more version of the subscriptions: those there are, and ``rows`` (subscriber, event, location, class, mode)."""
+    """A new version of the subscriptions, with ``rows`` added: subscriber, event, location, class, mode."""
     before = warehouse.execute("select subscriber, event, location, item_class, mode from ops.current_subscriptions")
     everything = [*before.fetchall(), *rows]
     version = warehouse.execute(

@@ -85,8 +85,8 @@ def add_correction(
 ) -> str:
     conn.execute(
         "insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, shown, "
-        "quantity, state, reason, batch_id, created_at, changed_at, fact_id) values (%s, %s, %s, %s, %s, 1, 'delta', 5, "
-        "3, 2, %s, %s, (select min(batch_id) from ops.batches), %s, %s, 'floor')",
+        "quantity, state, reason, batch_id, created_at, changed_at, fact_id) values (%s, %s, %s, %s, %s, 1, 'delta', "
+        "5, 3, 2, %s, %s, (select min(batch_id) from ops.batches), %s, %s, 'floor')",
         (name, target, item, location, version, state, "on hold" if state == "held" else None, T0, T0),
     )
     return name
