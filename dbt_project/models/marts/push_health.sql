@@ -1,4 +1,4 @@
--- One row for each target and location: what waits, what ended how, and what its tries took, in seconds of the product's clock.
+-- One row for each target and location: what waits, what ended how, and what its tries took.
 
 with tries as (
   select
@@ -7,8 +7,8 @@ with tries as (
     count(*) as tries,
     count(*) filter (where a.outcome = 'not_executed') as not_executed,
     count(*) filter (where a.outcome is null or a.outcome = 'unknown') as without_proof,
-    percentile_disc(0.5) within group (order by a.answered_at - a.sent_at) as answer_p50,
-    percentile_disc(0.95) within group (order by a.answered_at - a.sent_at) as answer_p95
+    percentile_disc(0.5) within group (order by a.latency_ms) as latency_p50_ms,
+    percentile_disc(0.95) within group (order by a.latency_ms) as latency_p95_ms
   from {{ source('ops', 'push_attempts') }} as a
   inner join {{ source('ops', 'outbox') }} as o on a.correction_id = o.correction_id
   group by o.target, o.location
@@ -48,7 +48,7 @@ select
   coalesce(t.tries, 0) as tries,
   coalesce(t.not_executed, 0) as not_executed,
   coalesce(t.without_proof, 0) as without_proof,
-  t.answer_p50,
-  t.answer_p95
+  t.latency_p50_ms,
+  t.latency_p95_ms
 from corrections as c
 left join tries as t on c.target = t.target and c.location = t.location

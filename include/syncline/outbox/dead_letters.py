@@ -1,7 +1,7 @@
 """Dead letters: corrections that ended without effect for a reason to look at, and having their keys computed anew.
 
-A dead letter is never sent again: its number may be out of date, and its id is its content. A re-drive gives the key
-a new reading of the number it still shows, so that the next release computes a correction of its own (ADR 0023).
+A dead letter is never sent again: its number may be out of date, and its id is its content. A re-drive counts one more
+version of the number that the key should show, so that the next release computes a correction of its own (ADR 0023).
 """
 
 from __future__ import annotations
@@ -84,8 +84,9 @@ select o.correction_id, o.target, o.item, o.location, o.shown, o.wanted,
        not exists (select from ops.outbox x where (x.target, x.item, x.location) = (o.target, o.item, o.location)
                    and (x.to_version, x.reading_no) > (o.to_version, o.reading_no)) as is_last,
        r.redriven_by,
-       (select min(x.correction_id) from ops.outbox x
-        where (x.target, x.item, x.location) = (o.target, o.item, o.location) and x.reading_no = r.reading_no) as became
+       (select x.correction_id from ops.outbox x
+        where (x.target, x.item, x.location) = (o.target, o.item, o.location) and x.to_version >= r.to_version
+        order by x.to_version, x.reading_no, x.correction_id limit 1) as became
 from ops.outbox o left join ops.outbox_redrives r using (correction_id)
 where o.state = 'dead' and o.reason not in ('superseded', 'stale')
   and (%(target)s::text is null or o.target = %(target)s) and (%(item)s::text is null or o.item = %(item)s)
@@ -157,20 +158,18 @@ def _obstacle(conn: psycopg.Connection, letter: DeadLetter) -> str | None:
 
 def _compute_anew(conn: psycopg.Connection, letter: DeadLetter, by: str, why: str, at: datetime) -> None:
     key = (letter.target, letter.item, letter.location)
-    # The target was looked at since and shows the same, or a newer reading would stand here: that is a reading, too.
+    # Asked for once more: the same number, another version. A reading would claim that the target was read.
     row = conn.execute(
         """
-        insert into ops.target_readings (target, item, location, reading_no, quantity, version, read_at, unexplained)
-        select r.target, r.item, r.location, r.reading_no + 1, r.quantity, r.version,
-               greatest(r.read_at, c.read_at, k.looked_at), r.unexplained
-        from ops.target_readings r
-        left join ops.target_cursors c using (target) left join ops.target_keys k using (target, item, location)
-        where (r.target, r.item, r.location) = (%s, %s, %s) order by r.reading_no desc limit 1
-        returning reading_no
+        insert into ops.target_versions (target, item, location, version, wanted, batch_id)
+        select v.target, v.item, v.location, v.version + 1, v.wanted,
+               (select max(b.batch_id) from ops.batches b where b.state = 'released')
+        from ops.target_versions v where (v.target, v.item, v.location) = (%s, %s, %s)
+        order by v.version desc limit 1 returning version
         """,
         key,
     ).fetchone()
-    assert row is not None, "a correction has a reading"
+    assert row is not None, "a correction has a version"
     conn.execute(
         "insert into ops.outbox_redrives values (%s, %s, %s, %s, %s)", (letter.correction_id, row[0], at, by, why)
     )

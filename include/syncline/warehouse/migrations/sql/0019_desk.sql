@@ -36,7 +36,7 @@ create trigger guard before update or delete on ops.hold_questions for each row 
 
 create table ops.outbox_redrives (      -- a dead letter is never sent again: its key is computed anew
   correction_id text primary key references ops.outbox,
-  reading_no    bigint not null,        -- the reading that its key was given for it
+  to_version    bigint not null,        -- the version of its key that was counted for it
   redriven_at   timestamptz not null,   -- in the product's clock
   redriven_by   text not null check (redriven_by <> ''),
   why           text not null check (why <> '')
