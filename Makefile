@@ -14,7 +14,7 @@ READY := $(STATE)/.ready
 DATABASE := $(wildcard include/syncline/warehouse/migrations/sql/*.sql include/syncline/warehouse/migrations/versions/*.py)
 SEEDS := $(wildcard dbt_project/seeds/*.csv)
 
-.PHONY: help setup demo up down test test-deep mutate chaos bench bench-large soak lint format lock clean
+.PHONY: help setup demo up down test test-deep mutate chaos chaos-push bench bench-large soak lint format lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,8 +39,11 @@ test-deep: $(INSTALLED) ## Long tests: 10,000 cases against the oracle, 200 rand
 mutate: $(INSTALLED) ## Break each rule of the resolution in turn and show which test sees it (ARGS="--only lag")
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-chaos: $(INSTALLED) ## Kill, clear, hold, hang and cut off a running installation; prints its progress
+chaos: chaos-push ## Both chaos runs: the push against every kind of target, then a running installation
 	@$(BIN)/python -m pytest -v -s -m live tests/live
+
+chaos-push: $(INSTALLED) ## 20,000 corrections through faults, kills and restarts, judged by the targets' books (ARGS="--seed 7 --targets erp")
+	@$(BIN)/python -m tests.chaos.push $(ARGS)
 
 bench: $(INSTALLED) ## Measure everything and write docs/reference/performance.md (42 minutes on 2 cores; ARGS="--size small": 2)
 	@$(BIN)/python -m bench $(ARGS)

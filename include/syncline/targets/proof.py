@@ -70,7 +70,9 @@ def judge(evidence: Evidence, policy: TargetPolicy) -> Verdict:
         return "unproven"
     if evidence.unproven >= policy.tries_max:
         return "escalate"
-    if _is_recognised(evidence, policy):
+    # A key whose compare has failed is spent: sent again it fails again, whatever the number is by then.
+    is_spent = evidence.compare_failed and policy.can.compare == "value"
+    if _is_recognised(evidence, policy) and not is_spent:
         return "resend"
     if policy.life_s is None:
         return "escalate"

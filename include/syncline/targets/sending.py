@@ -172,11 +172,14 @@ def _applied(conn: psycopg.Connection, policy: TargetPolicy, lines: list[Line], 
 
 
 def _dissolve(conn: psycopg.Connection, claimed: Claimed) -> None:
-    """Lines of a document of which nothing was executed, ever, may go in other company."""
+    """Lines of a document of which nothing was executed, ever, may go in other company.
+
+    Also beside one that failed its compare or was refused: a target that remembers the document remembers that, too.
+    """
     conn.execute(
         "update ops.outbox o set document_id = null where document_id = %(document)s and not exists ("
-        "  select from ops.push_attempts a where a.correction_id = any(%(lines)s) "
-        "  and a.document_id = %(document)s and a.outcome is distinct from 'not_executed')",
+        "  select from ops.push_attempts a where a.correction_id = any(%(lines)s) and a.document_id = %(document)s "
+        "  and (a.outcome is null or a.outcome not in ('not_executed', 'stale', 'refused')))",
         {"document": claimed.document.key, "lines": [line.reference for line in claimed.document.lines]},
     )
 

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from tests.targets.conftest import Loop
 from tests.targets.contract.conftest import LATE_S
+from tests.targets.push_traces import check
 
 from syncline.clock import Clock
 from syncline.errors import PartnerUnavailable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tests.targets.contract.standin import StandIn
 
 CYCLES_MAX = 12
+QUIET_CYCLES = 3
 SEED = 7
 FAULTS = ("lost_request", "lost_answer", "late", "cut_body", "server_error", "error_after", "throttled", "locked")
 
@@ -71,6 +73,8 @@ def loop(
         )  # type: ignore[arg-type]
         made.standin = standin
         yield made
+        _, told = check(warehouse, "vendor", made.policy)
+        assert not told, told
 
 
 def test_every_correction_takes_effect_once_whatever_goes_wrong(loop: AdapterLoop, standin: StandIn) -> None:
@@ -93,6 +97,19 @@ def test_every_correction_takes_effect_once_whatever_goes_wrong(loop: AdapterLoo
     before = len(standin.book.effects)
     loop.cycle()
     assert len(standin.book.effects) == before, "a quiet loop pushes nothing"
+
+
+def test_with_nothing_outside_the_second_cycle_sends_nothing(loop: AdapterLoop, standin: StandIn) -> None:
+    loop.truth = {key: standin.book.numbers[key] + 3 for key in standin.keys}
+    loop.cycle()  # nothing is known of the target yet
+    loop.cycle()
+    loop.push()
+    assert loop.is_quiet()
+    assert len(standin.book.effects) == len(standin.keys)
+    for _ in range(QUIET_CYCLES):  # each reads every number again, and finds its own
+        assert loop.release().pending == 0
+        assert loop.push()["sent"] == 0
+    assert len(standin.book.effects) == len(standin.keys)
 
 
 def test_what_others_change_is_corrected_from_a_new_reading(loop: AdapterLoop, standin: StandIn) -> None:
@@ -126,3 +143,36 @@ def test_a_set_without_compare_on_a_number_others_write_waits_for_a_person(loop:
     release_held(loop.publisher, correction, by="somebody", at=loop.clock.now())
     loop.push()
     assert len(standin.book.effects) == 1
+
+
+def test_a_failed_compare_stops_no_other_line(
+    loop: AdapterLoop, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if standin.capabilities.compare == "none":
+        pytest.skip("compares nothing")
+    loop.policy = replace(loop.policy, sole_writer=False)
+    loop.truth = {key: standin.book.numbers[key] + 3 for key in standin.keys}
+    loop.cycle()
+    loop.cycle()
+    changes = [lambda: standin.book.add(standin.keys[0], -5)]  # after the claim, before the first byte
+    at = type(standin.adapter)
+    send = at.send
+
+    def send_late(adapter: Any, document: Any, timeout_s: float) -> Any:
+        while changes:
+            changes.pop()()
+        return send(adapter, document, timeout_s)
+
+    monkeypatch.setattr(at, "send", send_late)
+    # And where an answer is lost, it may be that of a document that failed.
+    standin.faults.script.append("lost_answer")
+    for _ in range(CYCLES_MAX):
+        loop.cycle()
+        if loop.is_quiet():
+            break
+    tried = loop.owner.execute(
+        "select item, state, reason, tries from ops.outbox where tries > 0 order by 1"
+    ).fetchall()
+    assert loop.is_quiet(), tried
+    assert loop.owner.execute("select max(tries) from ops.outbox").fetchone() <= (3,), tried
+    assert not loop.owner.execute("select from ops.exceptions where rule like 'push.%' and state = 'open'").fetchall()
