@@ -30,9 +30,8 @@ for inherited in [name for name in os.environ if name.startswith("AIRFLOW_CONN_"
 for inherited in ("SYNCLINE_DSN", "SYNCLINE_CLOCK"):
     os.environ.pop(inherited, None)
 
-from tests.databases import TEMPLATE, throw_away  # noqa: E402
+from tests.databases import TEMPLATE, make_candidates, throw_away  # noqa: E402
 
-from bench.warehouse import told_by_the_floor  # noqa: E402
 from syncline.warehouse import embedded  # noqa: E402
 from syncline.warehouse.connect import connect_dsn  # noqa: E402
 from syncline.warehouse.migrate import migrate  # noqa: E402
@@ -110,17 +109,5 @@ def warehouse_dsn(server: embedded.Server, database: str, role_passwords: dict[s
 
 @pytest.fixture
 def candidates(warehouse: psycopg.Connection) -> None:
-    """``canonical.candidate_corrections`` as dbt builds it (docs/contracts.md), empty."""
-    warehouse.execute(
-        """
-        create table canonical.candidate_corrections (
-          batch_id bigint, target text, item text, location text, item_class text, wanted bigint, shown bigint,
-          reading_no bigint, expected_version text, in_flight bigint, delta bigint, kind text, hold_reason text,
-          is_open boolean, units_max bigint, unit_value bigint,
-          event text generated always as (case kind when 'delta' then 'books' else 'available' end) stored,
-          is_shadow boolean not null default false,
-          fact_id text default 'floor')
-        """
-    )
-    told_by_the_floor(warehouse)
-    warehouse.execute("grant select on canonical.candidate_corrections to syncline_publisher")
+    """``canonical.candidate_corrections``, empty, and a fact that they follow."""
+    make_candidates(warehouse)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
+from bench.warehouse import told_by_the_floor
 from syncline.warehouse import embedded
 from syncline.warehouse.connect import connect_dsn
 
@@ -47,3 +48,20 @@ def subscribed(warehouse: psycopg.Connection, *rows: tuple[str, str, str, str, s
             "insert into ops.subscriptions values (%s, %s, %s, %s, %s, %s, 'hold')",
             [(version[0], *row) for row in everything],
         )
+
+
+def make_candidates(warehouse: psycopg.Connection) -> None:
+    """``canonical.candidate_corrections`` as dbt builds it (docs/contracts.md), empty, and a fact that they follow."""
+    warehouse.execute(
+        """
+        create table canonical.candidate_corrections (
+          batch_id bigint, target text, item text, location text, item_class text, wanted bigint, shown bigint,
+          reading_no bigint, expected_version text, in_flight bigint, delta bigint, kind text, hold_reason text,
+          is_open boolean, units_max bigint, unit_value bigint,
+          event text generated always as (case kind when 'delta' then 'books' else 'available' end) stored,
+          is_shadow boolean not null default false,
+          fact_id text default 'floor')
+        """
+    )
+    told_by_the_floor(warehouse)
+    warehouse.execute("grant select on canonical.candidate_corrections to syncline_publisher")

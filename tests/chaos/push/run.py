@@ -17,6 +17,7 @@ from tests.chaos.push.driver import Driver, Left
 from tests.chaos.push.judge import Evidence, Verdict, gather, judge
 from tests.chaos.push.site import KEYS, KINDS, Site, vendor_site
 from tests.chaos.push.twin_site import twin_sites
+from tests.databases import make_candidates
 from tests.targets.push_traces import check
 
 from syncline.errors import WarehouseUnavailable
@@ -36,12 +37,6 @@ SINGLE_SHARE = 0.3
 AHEAD = 1.1
 CALM_S_MAX = 90.0  # faults are over: by then everything is proven or given up, and right
 LOST = (psycopg.OperationalError, psycopg.InterfaceError, WarehouseUnavailable)
-CANDIDATE_TABLE = """
-create table canonical.candidate_corrections (
-  batch_id bigint, target text, item text, location text, item_class text, wanted bigint, shown bigint,
-  reading_no bigint, expected_version text, in_flight bigint, delta bigint, kind text, hold_reason text,
-  is_open boolean, units_max bigint, unit_value bigint)
-"""
 
 
 @dataclass(frozen=True)
@@ -121,8 +116,7 @@ class Warehouse:
             f"postgresql://{role_name('publisher')}:{password}@{self.server.host}:{self.server.port}/chaos"
         )
         self.publisher = connect_dsn(self.publisher_dsn, name="publisher driver")
-        self.owner.execute(CANDIDATE_TABLE)
-        self.owner.execute("grant select on canonical.candidate_corrections to syncline_publisher")
+        make_candidates(self.owner)
 
     def restart(self, mode: str) -> None:
         """``immediate``: as a crash, recovered from its log; ``fast``: every session is ended."""
