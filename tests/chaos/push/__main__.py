@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from tests.chaos.push.report import table
 from tests.chaos.push.run import TARGETS, Settings, run
-from tests.chaos.push.site import KEYS
+from tests.chaos.push.site import KEYS, LIFE_S
 
 
 def main() -> int:
@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--keys", type=int, default=KEYS, help="of each target")
     parser.add_argument("--restarts", type=int, default=4, help="of Postgres, in turn as a crash and as it should be")
     parser.add_argument("--often", type=float, default=1.0, help="workers are struck so many times as often as else")
+    parser.add_argument("--life-s", type=float, default=LIFE_S, help="declared of the vendors; 0 is a lie, and shows")
     settings = Settings(**vars(parser.parse_args()))
     print(f"seed {settings.seed}", flush=True)
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the ERP without its Postgres, as planned

@@ -15,7 +15,7 @@ from tests.chaos.push import plan
 from tests.chaos.push.crew import Crew
 from tests.chaos.push.driver import Driver, Left
 from tests.chaos.push.judge import Evidence, Verdict, gather, judge
-from tests.chaos.push.site import KEYS, KINDS, Site, vendor_site
+from tests.chaos.push.site import KEYS, KINDS, LIFE_S, Site, vendor_site
 from tests.chaos.push.twin_site import twin_sites
 from tests.databases import make_candidates
 from tests.targets.push_traces import check
@@ -43,7 +43,8 @@ LOST = (psycopg.OperationalError, psycopg.InterfaceError, WarehouseUnavailable)
 class Settings:
     """``corrections``: of all targets together. ``minutes``: after that it is calm, however many there were.
 
-    ``often``: how many times as often as else workers are struck, for a run of few documents.
+    ``often``: how many times as often as else workers are struck, for a run of few documents. ``life_s``: what vendors'
+    stand-ins are declared to have; less than it truly is must end in violations.
     """
 
     seed: int
@@ -54,6 +55,7 @@ class Settings:
     workers: int = 2
     restarts: int = 4
     often: float = 1.0
+    life_s: float = LIFE_S
 
 
 @dataclass
@@ -186,7 +188,7 @@ def _sites(settings: Settings, warehouse: Warehouse, home: Path, stack: ExitStac
         found += stack.enter_context(twin_sites(twin, settings.seed, settings.keys, dsn, files))
     for name in settings.targets:
         if name not in TWIN:
-            found.append(stack.enter_context(vendor_site(name, settings.seed, settings.keys)))
+            found.append(stack.enter_context(vendor_site(name, settings.seed, settings.keys, settings.life_s)))
     return found
 
 

@@ -90,17 +90,19 @@ class Site:
         return can.key != "none" or can.compare == "version" or can.finds or can.lists_changes
 
 
-def policy(name: str, entry: Target, connection: Connection, sole_writer: bool) -> TargetPolicy:
-    """Short seconds, declared as they truly are for the stand-in."""
+def policy(
+    name: str, entry: Target, connection: Connection, sole_writer: bool, life_s: float = LIFE_S
+) -> TargetPolicy:  # fmt: skip
+    """Short seconds, declared as they truly are for the stand-in; another ``life_s`` is a lie."""
     adapter = open_adapter(entry, connection)
     try:
         can = adapter.capabilities
     finally:
         adapter.close()
     return TargetPolicy(
-        name, can, life_s=LIFE_S, lag_s=0.0, sole_writer=sole_writer, key_retention_s=can.key_retention_s,
+        name, can, life_s=life_s, lag_s=0.0, sole_writer=sole_writer, key_retention_s=can.key_retention_s,
         lines_max=min(10, can.lines_max), tries_max=10, call_s=CALL_S,
-        lease_s=LEASE_S + (LIFE_S if can.answers_later else 0.0), run_s=6.0, back_off_s=0.1, back_off_max_s=1.0,
+        lease_s=LEASE_S + (life_s if can.answers_later else 0.0), run_s=6.0, back_off_s=0.1, back_off_max_s=1.0,
         trouble_max=6, reread_s=10.0, not_executed=frozenset({423, 429}),
     )  # fmt: skip
 
@@ -191,7 +193,7 @@ KINDS = {
 
 
 @contextmanager
-def vendor_site(name: str, seed: int, keys: int) -> Iterator[Site]:
+def vendor_site(name: str, seed: int, keys: int, life_s: float = LIFE_S) -> Iterator[Site]:
     """A vendor's stand-in, served, with the faults of the plan."""
     kind = KINDS[name]
     rest_twin.THROTTLED_S = 1  # a run is in more of a hurry than a service
@@ -204,7 +206,7 @@ def vendor_site(name: str, seed: int, keys: int) -> Iterator[Site]:
         entry, connection = kind.reach(standin)
         entry = entry.model_copy(update={"name": name, "sole_writer": kind.sole_writer})
         yield Site(
-            name, entry, connection, policy(name, entry, connection, kind.sole_writer), places, kind.told_by,
+            name, entry, connection, policy(name, entry, connection, kind.sole_writer, life_s), places, kind.told_by,
             documents=lambda: sum(drawn.count.values()),
             numbers=lambda: {key: book.numbers[key] for key in places},
             effects=lambda: list(book.landed),

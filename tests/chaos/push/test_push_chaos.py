@@ -18,22 +18,36 @@ from syncline.home import project_root
 from syncline.twin.vendors.book import Effect
 
 SEED = 7
+LATE_SEED = 37  # four requests of the first forty are late at SAP
 KEY = ("A-1", "DC1")
 
 
-def test_no_effect_is_doubled_or_lost_whatever_goes_wrong() -> None:
-    # A key, a look-up, and nothing; as the command, since workers are forked over a socket that has no host.
-    command = "--corrections 300 --targets shop sap_s4 rest_blind --minutes 1.5 --keys 40 --restarts 1 --often 4"
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.chaos.push", "--seed", str(SEED), *command.split()],
+def chaos(seed: int, asked: str) -> subprocess.CompletedProcess[str]:
+    """As the command, since workers are forked over a socket that has no host."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.chaos.push", "--seed", str(seed), *asked.split()],
         cwd=project_root(), env=os.environ | {"COLUMNS": "200"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, timeout=240, check=False,
+    )  # fmt: skip
+
+
+def test_no_effect_is_doubled_or_lost_whatever_goes_wrong() -> None:
+    # A key, a look-up, and nothing.
+    run = chaos(
+        SEED, "--corrections 300 --targets shop sap_s4 rest_blind --minutes 1.5 --keys 40 --restarts 1 --often 4"
     )  # fmt: skip
     assert run.returncode == 0, run.stdout
     struck = re.search(r"(\d+) workers killed or cleared", run.stdout)
     assert struck is not None, run.stdout
     assert int(struck[1]) >= 3
     assert "immediate at" in run.stdout, "Postgres was not restarted"
+
+
+@pytest.mark.deep
+def test_a_request_that_lives_longer_than_declared_shows_as_a_double_effect() -> None:
+    run = chaos(LATE_SEED, "--corrections 500 --targets sap_s4 --minutes 1.5 --keys 80 --restarts 0 --life-s 0")
+    assert run.returncode == 1, run.stdout
+    assert "double effect" in run.stdout
 
 
 def test_a_plan_is_the_same_for_its_seed() -> None:
