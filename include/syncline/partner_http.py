@@ -119,11 +119,11 @@ class PartnerHttp:
             # An exception's own text may hold the address with its query or a header; its kind is enough.
             if _is_about_certificate(error):
                 raise CertificateRefused("its certificate is refused") from None
-            why = f"nothing whole within {timeout_s:g} s" if self._deadline.is_over else type(error).__name__
+            why = f"nothing whole within {round(timeout_s, 2):g} s" if self._deadline.is_over else type(error).__name__
             raise CallFailed(why) from None
         if self._deadline.is_over or time.monotonic() - began_s > timeout_s:
             # A body without a length that the deadline has cut looks like one that has ended.
-            raise CallFailed(f"nothing whole within {timeout_s:g} s ({len(content)} bytes so far)")
+            raise CallFailed(f"nothing whole within {round(timeout_s, 2):g} s ({len(content)} bytes so far)")
         return Answer(response.status_code, response.headers, content)
 
 

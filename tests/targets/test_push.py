@@ -295,5 +295,5 @@ def test_what_came_instead_of_an_answer_is_kept_with_the_try(make_loop: MakeLoop
     loop.book.faults = ["nonsense"]
     settle(loop)
     tries = loop.owner.execute("select outcome, answer ->> 'body' from ops.push_attempts order by 1, 2").fetchall()
-    assert ("unknown", "<html>") in tries, "once for the document"
-    assert [body for outcome, body in tries if outcome in ("applied", "replayed")] == [None] * loop.states()["applied"]
+    assert [body for _, body in tries if body is not None] == ["<html>"], "once for the document"
+    assert {outcome for outcome, body in tries if body is not None} == {"unknown"}
