@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -12,7 +14,8 @@ from psycopg.errors import RestrictViolation, UniqueViolation
 from bench.warehouse import told_by_the_floor
 from syncline.errors import TerminalError
 from syncline.outbox.states import MOVES, OPEN, State, move
-from syncline.outbox.transitions import prove, transition
+from syncline.outbox.transitions import lock_outbox, prove, transition
+from syncline.warehouse.connect import connect_dsn
 
 AT = datetime(2026, 11, 2, 10, tzinfo=UTC)
 STATES: tuple[State, ...] = ("pending", "held", "sent", "rejected", "unknown", "applied", "dead")
@@ -120,3 +123,23 @@ def test_one_open_correction_for_each_key(warehouse: psycopg.Connection) -> None
     with pytest.raises(RestrictViolation):
         put(warehouse, "c3", "SKU-0003", "sent")
     assert set(OPEN) | {"applied", "dead"} == set(STATES)
+
+
+def test_the_lock_is_had_when_the_call_returns_also_in_a_pipeline(
+    warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str]
+) -> None:
+    """An instant taken before the wait would end a lease, or close a correction, before what it says happened."""
+    had = threading.Event()
+
+    def wait() -> None:
+        with connect_dsn(warehouse_dsn("publisher")) as other, other.pipeline(), other.transaction():
+            lock_outbox(other, "erp")
+            had.set()
+
+    with warehouse.transaction():
+        lock_outbox(warehouse, "erp")
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert not had.wait(0.5)
+    assert had.wait(10)
+    waiting.join()

@@ -22,8 +22,11 @@ def lock_outbox(conn: psycopg.Connection, target: str) -> None:
 
     Every transaction that computes, claims or settles holds it. They are short (no partner is called inside), so
     one lock a target costs little, and no two of them can deadlock over rows taken in different orders.
+
+    Waits also in a pipeline: an instant that is taken after this call is taken under the lock. Leases begin with such
+    an instant, and a reading counts what had closed by one.
     """
-    conn.execute("select pg_advisory_xact_lock(hashtext('syncline outbox'), hashtext(%s))", (target,))
+    conn.execute("select pg_advisory_xact_lock(hashtext('syncline outbox'), hashtext(%s))", (target,)).fetchone()
 
 
 def lock_targets(conn: psycopg.Connection) -> None:

@@ -17,6 +17,7 @@ from syncline.targets.requests import hold_unreferenced, store_request
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
+    from datetime import datetime
 
     import psycopg
 
@@ -36,10 +37,14 @@ class Due(NamedTuple):
 
 @dataclass
 class Claimed:
-    """A document under way. ``tries``: number of this try by correction id; a line without one completes the body."""
+    """A document under way. ``tries``: number of this try by correction id; a line without one completes the body.
+
+    ``deadline_at``: by when its call must be over, so that it is inside the lease; None before it is committed.
+    """
 
     document: Document
     tries: dict[str, int]
+    deadline_at: datetime | None = None
 
 
 # An untried correction whose key was read again since is out of date: the next release replaces it. An item of which
@@ -232,6 +237,7 @@ def _commit(conn: psycopg.Connection, policy: TargetPolicy, clock: Clock, worker
             raise Rollback(everything)
         steps = [Step(reference) for reference in claimed.tries]
         lease_until = at + real(clock, policy.lease_s)
+        claimed.deadline_at = at + real(clock, policy.call_s)
         # Between looking and having the lane another worker may have claimed of the item, and died.
         under_way = conn.execute(UNDER_WAY, (policy.target, [line.item for line in document.lines]))
         moved = transition_all(conn, steps, "pending", "sent", at=at, lease_until=lease_until, lease_holder=worker)
@@ -241,7 +247,7 @@ def _commit(conn: psycopg.Connection, policy: TargetPolicy, clock: Clock, worker
             ATTEMPTS,
             {"document": document.key, "target": policy.target, "lines": [line.reference for line in document.lines],
              "ids": list(claimed.tries), "tries": list(claimed.tries.values()), "at": at,
-             "deadline": at + real(clock, policy.call_s)},
+             "deadline": claimed.deadline_at},
         )  # fmt: skip
         if policy.can.key == "document":
             conn.execute(

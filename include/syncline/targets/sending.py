@@ -19,6 +19,7 @@ from syncline.targets.durations import back_off_s, real
 from syncline.targets.governance.turns import turn
 from syncline.targets.lanes import EVERY_LANE
 from syncline.targets.proof import settled
+from syncline.targets.reading import answered_alike
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,9 +71,18 @@ def send_next(
         claimed = claim(conn, policy, clock, worker, lanes, share)
         if claimed is None:
             return None
-        with listening() as ear:
-            answer = adapter.send(claimed.document, policy.call_s)
-        return record(conn, policy, clock, claimed, replace(answer, heard=ear.text))
+        return record(conn, policy, clock, claimed, _sent(adapter, policy, clock, claimed))
+
+
+def _sent(adapter: Adapter, policy: TargetPolicy, clock: Clock, claimed: Claimed) -> DocumentAnswer:
+    """Call, with what is left until the deadline: a worker that was kept waiting since must not outlast its lease."""
+    assert claimed.deadline_at is not None, "a try is committed before it is sent"
+    left_s = min(policy.call_s, clock.real_s(claimed.deadline_at - clock.now()))
+    if left_s <= 0:
+        return replace(answered_alike(claimed.document, LineAnswer("not_executed", "late"), None), silent=False)
+    with listening() as ear:
+        answer = adapter.send(claimed.document, left_s)
+    return replace(answer, heard=ear.text)
 
 
 def record(
