@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.outbox.one_key import World
 
 from syncline.outbox.release import Released, release
 from syncline.registry import Breakers
@@ -21,6 +22,11 @@ Key = tuple[str, str]  # item, location
 def publisher(warehouse_dsn: Callable[[str], str], candidates: None) -> Iterator[psycopg.Connection]:
     with connect_dsn(warehouse_dsn("publisher"), name="publisher") as connection:
         yield connection
+
+
+@pytest.fixture
+def world(warehouse: psycopg.Connection, publisher: psycopg.Connection) -> World:
+    return World(warehouse, publisher)
 
 
 class Network:
