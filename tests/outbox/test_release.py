@@ -10,6 +10,7 @@ from syncline.errors import TerminalError
 from syncline.outbox.dead_letters import dead_letters
 from syncline.outbox.desk import deny_held, held, release_held
 from syncline.outbox.identity import correction_id
+from syncline.outbox.queue import queue_keys
 from syncline.outbox.release import release
 from syncline.outbox.transitions import prove, transition
 
@@ -145,6 +146,22 @@ def test_a_key_nobody_told_us_of_is_drained_once_a_build_had_the_chance_to_see_i
     assert world.queue() == [("test",)], "queued before this batch began is not yet seen by its build"
     world.release(12, 10)
     assert world.queue() == []
+
+
+def test_what_is_queued_while_a_batch_is_built_stays_however_early_its_instant(world: World) -> None:
+    """A worker took the instant, waited for the lock through two batches, and committed behind the second build."""
+    early = world.now()
+    world.release(12, None)
+    batch = world.batch(12, 10)
+    world.owner.execute("truncate canonical.candidate_corrections")
+    world.owner.execute("insert into ops.correction_queue values (%s, %s, %s, 'read', %s)", (*KEY, early))
+    release(world.publisher, batch, world.now())
+    assert world.queue() == [("read",)]
+    queue_keys(world.publisher, [KEY], "read again", world.now())
+    batch = world.batch(12, 10)
+    world.owner.execute("truncate canonical.candidate_corrections")
+    release(world.publisher, batch, world.now())
+    assert world.queue() == [("read again",)], "queued anew, it is for another build to read"
 
 
 def test_a_denied_correction_stays_dead_until_its_key_moves(world: World) -> None:

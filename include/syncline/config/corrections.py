@@ -59,7 +59,8 @@ def _queue(conn: psycopg.Connection, keys: str, values: dict[str, list[Any]], no
         insert into ops.correction_queue (target, item, location, reason, queued_at)
         select k.*, %(reason)s, %(now)s::timestamptz from ({keys}) k
         on conflict (target, item, location) do update
-          set reason = excluded.reason, queued_at = greatest(ops.correction_queue.queued_at, excluded.queued_at)
+          set reason = excluded.reason, seen_by = null,
+              queued_at = greatest(ops.correction_queue.queued_at, excluded.queued_at)
         """.encode(),
         {**values, "reason": REASON, "now": now},
     ).rowcount

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import psycopg
 
 Key = tuple[str, str, str]  # target, item, location
+NO_CANDIDATE = """not exists (select from canonical.candidate_corrections c
+  where (c.target, c.item, c.location) = (q.target, q.item, q.location))"""
 
 
 def queue_keys(conn: psycopg.Connection, keys: Iterable[Key], reason: str, at: datetime) -> None:
@@ -18,7 +20,7 @@ def queue_keys(conn: psycopg.Connection, keys: Iterable[Key], reason: str, at: d
     with conn.cursor() as cursor:
         cursor.executemany(
             "insert into ops.correction_queue values (%s, %s, %s, %s, %s) on conflict (target, item, location) "
-            "do update set reason = excluded.reason, queued_at = excluded.queued_at",
+            "do update set reason = excluded.reason, queued_at = excluded.queued_at, seen_by = null",
             [(*key, reason, at) for key in keys],
         )
 
@@ -37,17 +39,14 @@ def drain(conn: psycopg.Connection, as_of: datetime) -> int:
 
 
 def drain_unknown(conn: psycopg.Connection, batch_id: int) -> int:
-    """Take keys off the queue of which we hold no balance (a target may show stock no source ever told us of).
+    """Take keys off the queue that are no candidates: of which we hold no balance, or that nobody subscribes to.
 
-    They would wake resolve for ever. The first fact of such a key makes it a candidate by itself. Only what was queued
-    before the batch before this one: that row was there for this batch's build to read, so it really has no candidate.
+    They would wake resolve for ever; the first fact of such a key makes it a candidate by itself. Only what a release
+    before this one found on the queue: that row was there for this batch's build to read, so it really has no
+    candidate. What this release finds first is marked for the next one.
     """
-    return conn.execute(
-        """
-        delete from ops.correction_queue q
-        where q.queued_at <= (select max(as_of) from ops.batches where state = 'released' and batch_id < %s)
-          and not exists (select from canonical.candidate_corrections c
-                          where (c.target, c.item, c.location) = (q.target, q.item, q.location))
-        """,
-        (batch_id,),
-    ).rowcount
+    drained = conn.execute(f"delete from ops.correction_queue q where q.seen_by < %s and {NO_CANDIDATE}", (batch_id,))
+    conn.execute(
+        f"update ops.correction_queue q set seen_by = %s where q.seen_by is null and {NO_CANDIDATE}", (batch_id,)
+    )
+    return drained.rowcount

@@ -12,7 +12,7 @@ from syncline.history.published import record_published
 from syncline.outbox.breakers import trip_breakers
 from syncline.outbox.exceptions import sync_missing_keys, sync_unconfirmed
 from syncline.outbox.identity import correction_id
-from syncline.outbox.queue import drain, drain_unknown, queue_keys
+from syncline.outbox.queue import NO_CANDIDATE, drain, drain_unknown, queue_keys
 from syncline.outbox.transitions import hold_for, lock_outbox, transition
 from syncline.outbox.trips import covering, trips
 
@@ -120,7 +120,7 @@ def release(
         for row in rows:
             _follow_policy(conn, row, now)
             _write(conn, row, now, done)
-        done.superseded += _give_up_unwanted(conn, batch["as_of"], now)
+        done.superseded += _give_up_unwanted(conn, batch_id, now)
         done.drained = drain(conn, batch["as_of"]) + drain_unknown(conn, batch_id)
         sync_missing_keys(conn, batch_id, at=now)
         sync_unconfirmed(conn, batch_id, at=now)
@@ -186,18 +186,16 @@ def _move_version(conn: psycopg.Connection, row: dict[str, Any], now: datetime, 
     row["new_id"] = correction_id(*key, version, row["reading_no"], row["quantity"], row["kind"])
 
 
-def _give_up_unwanted(conn: psycopg.Connection, as_of: datetime, now: datetime) -> int:
-    """Untried corrections of queued keys that are no candidates: nobody subscribes to their number any more."""
+def _give_up_unwanted(conn: psycopg.Connection, batch_id: int, now: datetime) -> int:
+    """Untried corrections of keys that ``drain_unknown`` takes off the queue: nobody subscribes to their number."""
     rows = conn.execute(
-        """
+        f"""
         select o.correction_id, o.state
         from ops.correction_queue q inner join ops.outbox o using (target, item, location)
-        where o.state in ('pending', 'held') and o.tries = 0 and q.queued_at <= %s
-          and not exists (select from canonical.candidate_corrections c
-                          where (c.target, c.item, c.location) = (q.target, q.item, q.location))
+        where o.state in ('pending', 'held') and o.tries = 0 and q.seen_by < %s and {NO_CANDIDATE}
         order by o.correction_id
-        """,
-        (as_of,),
+        """.encode(),
+        (batch_id,),
     ).fetchall()
     return sum(transition(conn, each, state, "dead", at=now, reason="superseded") for each, state in rows)
 

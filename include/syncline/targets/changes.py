@@ -229,7 +229,7 @@ def _store_readings(
         cursor.executemany(
             "insert into ops.correction_queue values (%s, %s, %s, 'outside change', %s) on conflict (target, "
             "item, location) "
-            "do update set reason = excluded.reason, queued_at = excluded.queued_at",
+            "do update set reason = excluded.reason, queued_at = excluded.queued_at, seen_by = null",
             [(target, *key, queued_at) for key in sorted(outside)],
         )
     done.changes += len(page.changes)
@@ -260,7 +260,8 @@ cross join lateral (select wanted from ops.target_versions v
   where (v.target, v.item, v.location) = (c.target, c.item, c.location) order by version desc limit 1) wanted
 where c.again or shown.quantity <> wanted.wanted
 group by c.target, c.item, c.location
-on conflict (target, item, location) do update set reason = excluded.reason, queued_at = excluded.queued_at
+on conflict (target, item, location) do update set reason = excluded.reason, queued_at = excluded.queued_at,
+  seen_by = null
 """
 # A correction that was tried and died leaves its key with the reading it was computed from. The list read to its end
 # says that the number still stands: that is a new reading, and the next correction has a new id.

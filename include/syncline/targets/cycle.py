@@ -150,7 +150,7 @@ class _Run:
 
     def _read(self) -> None:
         """Close rejections, read what the target shows (which judges what closed), then judge what is unknown."""
-        close_rejected(self._conn, self._policy, self._clock.now())
+        close_rejected(self._conn, self._policy, self._clock)
         if self._look():
             _, given_up = resolve_unknown(self._conn, self._adapter, self._policy, self._clock)
             if given_up:

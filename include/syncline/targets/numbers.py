@@ -77,7 +77,7 @@ def read_numbers(conn: psycopg.Connection, adapter: ShowsNumbers, policy: Target
         asked = keys[first : first + KEYS_A_CALL]
         looked_at = clock.now() - real(clock, policy.lag_s)
         shown = adapter.show(asked)
-        _store(conn, policy.target, asked, shown, looked_at, clock.now(), done)
+        _store(conn, policy.target, asked, shown, looked_at, clock, done)
     done.complete = len(keys) < policy.keys_max
     return done
 
@@ -113,16 +113,18 @@ where (shown.quantity <> v.wanted or exists (select from ops.outbox o
     and o.state in ('pending', 'held') and o.reading_no < shown.reading_no)) and not exists (select from ops.outbox o
   where (o.target, o.item, o.location) = (v.target, v.item, v.location) and o.tries > 0
     and o.state in ('pending', 'held', 'sent', 'unknown', 'rejected'))
-on conflict (target, item, location) do update set reason = excluded.reason, queued_at = excluded.queued_at
+on conflict (target, item, location) do update set reason = excluded.reason, queued_at = excluded.queued_at,
+  seen_by = null
 """
 
 
 def _store(
     conn: psycopg.Connection, target: str, asked: Sequence[Key], shown: Mapping[Key, Shown], looked_at: datetime,
-    at: datetime, done: NumbersRead,
+    clock: Clock, done: NumbersRead,
 ) -> None:  # fmt: skip
     with conn.transaction():
         lock_outbox(conn, target)
+        at = clock.now()
         places = {"target": target, "items": [key[0] for key in asked], "locations": [key[1] for key in asked]}
         rows, missing = [], []
         for item, location, reading_no, quantity, version, ours, is_void, is_used in conn.execute(

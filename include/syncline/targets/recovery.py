@@ -194,10 +194,11 @@ def _note_absence(conn: psycopg.Connection, correction_id: str) -> None:
     )
 
 
-def close_rejected(conn: psycopg.Connection, policy: TargetPolicy, at: datetime) -> int:
+def close_rejected(conn: psycopg.Connection, policy: TargetPolicy, clock: Clock) -> int:
     """``rejected`` becomes ``dead``: a failed compare is computed anew, a refusal is a dead letter for a person."""
     with conn.transaction():
         lock_outbox(conn, policy.target)
+        at = clock.now()  # under the lock: a reading that was stored before it did not see this close
         rows = conn.execute(
             "select correction_id, item, location, reason from ops.outbox where target = %s and state = 'rejected' "
             "order by item, location limit %s",

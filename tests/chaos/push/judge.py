@@ -118,6 +118,30 @@ def gather(
     )  # fmt: skip
 
 
+HISTORY = """
+select o.changed_at as at, format('correction %%s from reading %%s: %%s, wanted %%s, %%s (%%s), tries %%s, closed %%s',
+         left(o.correction_id, 8), o.reading_no, o.quantity, o.wanted, o.state, o.reason, o.tries, o.closed_at) as told
+from ops.outbox o where (o.target, o.item, o.location) = (%(target)s, %(item)s, %(location)s)
+union all
+select r.read_at, format('reading %%s shows %%s', r.reading_no, r.quantity)
+from ops.target_readings r where (r.target, r.item, r.location) = (%(target)s, %(item)s, %(location)s)
+union all
+select k.looked_at, 'looked at' from ops.target_keys k
+where (k.target, k.item, k.location) = (%(target)s, %(item)s, %(location)s)
+union all
+select b.as_of, format('version %%s wants %%s', v.version, v.wanted)
+from ops.target_versions v inner join ops.batches b using (batch_id)
+where (v.target, v.item, v.location) = (%(target)s, %(item)s, %(location)s)
+order by 1 desc, 2 limit 14
+"""
+
+
+def history(owner: psycopg.Connection, target: str, key: Key) -> list[str]:
+    """What the warehouse knows of a key, newest first: for who looks into a violation."""
+    rows = owner.execute(HISTORY, {"target": target, "item": key[0], "location": key[1]}).fetchall()
+    return [f"  {at} {told}" for at, told in rows]
+
+
 def judge(evidence: Evidence) -> Verdict:
     """Compare the books with what the outbox says of each correction."""
     effects, strangers = _effects(evidence)

@@ -14,7 +14,7 @@ import psycopg
 from tests.chaos.push import plan
 from tests.chaos.push.crew import Crew
 from tests.chaos.push.driver import Driver, Left
-from tests.chaos.push.judge import Evidence, Verdict, gather, judge
+from tests.chaos.push.judge import Evidence, Verdict, gather, history, judge
 from tests.chaos.push.site import KEYS, KINDS, LIFE_S, Site, vendor_site
 from tests.chaos.push.twin_site import twin_sites
 from tests.databases import make_candidates
@@ -166,6 +166,11 @@ def run(settings: Settings, home: Path, say: Callable[[str], None]) -> Outcome:
             wanted = {key: driver.wanted[site.name, key] for key in site.keys}
             evidence = gather(warehouse.owner, site, wanted, site.numbers(), site.effects())
             outcome.judged.append((evidence, judge(evidence)))
+            first = next((key for key in site.keys if evidence.numbers.get(key) != wanted[key]), None)
+            if first is not None:
+                say(f"{site.name} {first}, newest first:")
+                for told in history(warehouse.owner, site.name, first):
+                    say(told)
             checked, told = check(warehouse.owner, site.name, site.policy)
             outcome.traced[site.name] = checked
             outcome.traces += told

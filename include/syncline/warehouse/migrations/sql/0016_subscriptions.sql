@@ -61,3 +61,7 @@ create trigger guard_fact before update on ops.outbox for each row
 grant select on ops.subscriptions, ops.current_subscriptions, ops.target_traits
   to syncline_transformer, syncline_publisher, syncline_bi, syncline_loader;
 grant insert, update on ops.target_traits to syncline_publisher;
+
+-- A queued key that the candidates of a release did not hold: the next build reads it, whatever its instants say. Who
+-- queues a key takes the instant before its commit, so instants cannot tell what a build has seen.
+alter table ops.correction_queue add column seen_by bigint references ops.batches;

@@ -15,6 +15,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(
+        "alter table ops.correction_queue drop column seen_by; "
         "drop trigger guard_fact on ops.outbox; drop function ops.guard_outbox_fact; "
         "drop trigger confirm_books on ops.outbox; drop function ops.confirm_books; "
         "alter table ops.outbox drop constraint books_follow_the_floor; "
