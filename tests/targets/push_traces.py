@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from syncline.targets.policy import TargetPolicy
 
-WORLDS_MAX = 400_000  # of one trace: more than any honest one needs by far
+WORLDS_MAX = 400_000  # of one trace: each try without proof needs four times as many; a sixth one is too many
+UNDECIDED = "not decided against the model"
 # What an attempt's record says of it, as the model counts it. A look-up that found nothing is written over the answer.
 SAID = {"accepted": "silent", "unknown": "silent", None: "silent", "replayed": "applied"}
 SILENT = frozenset({"silent", "absent"})
@@ -111,9 +112,11 @@ def _tried(trace: Trace) -> Trace:
 def _against_model(steps: Trace, policy: TargetPolicy) -> str | None:
     if not steps:
         return None
-    far = _furthest(steps, _modelled(policy, steps[-1].tries))
+    far, is_whole = _furthest(steps, _modelled(policy, steps[-1].tries))
     if far == len(steps):
         return None
+    if not is_whole:
+        return f"{UNDECIDED}: {steps[-1].tries} tries make more than {WORLDS_MAX} worlds"
     step = steps[far]
     return f"the model cannot go from {step.from_state} to {step.to_state} (try {step.tries}: {step.outcome}) there"
 
@@ -132,8 +135,11 @@ def _modelled(policy: TargetPolicy, tries: int) -> Target:
 
 
 @cache
-def _furthest(steps: Trace, of: Target) -> int:
-    """How many of ``steps`` some path of the model takes; depth first, the steps that show before those that do not."""
+def _furthest(steps: Trace, of: Target) -> tuple[int, bool]:
+    """How many of ``steps`` some path of the model takes, and whether every path was tried.
+
+    Depth first, the steps that show before those that do not.
+    """
     waiting = [(BEGIN, 0)]
     known = {(BEGIN, 0)}
     far = 0
@@ -141,7 +147,7 @@ def _furthest(steps: Trace, of: Target) -> int:
         world, taken = waiting.pop()
         far = max(far, taken)
         if far == len(steps):
-            return far
+            return far, True
         hidden, visible = [], []
         for name, raw in successors(world, of):
             following = canonical(raw)
@@ -161,7 +167,7 @@ def _furthest(steps: Trace, of: Target) -> int:
             else:
                 hidden.append(reached)
         waiting += hidden + visible
-    return far
+    return far, not waiting
 
 
 def _fits(before: World, after: World, step: Step) -> bool:

@@ -96,7 +96,9 @@ left join lateral (select * from ops.target_readings t
 left join ops.outbox o on (o.target, o.item, o.location, o.reading_no) = (%(target)s, k.item, k.location, r.reading_no)
   and o.tries > 0
 left join ops.void_readings v on (v.target, v.item, v.location) = (%(target)s, k.item, k.location)
-group by k.item, k.location, r.reading_no, r.quantity, r.version, v.reading_no
+left join ops.target_keys t on (t.target, t.item, t.location) = (%(target)s, k.item, k.location)
+group by k.item, k.location, r.reading_no, r.quantity, r.version, v.reading_no, t.looked_at
+having not coalesce(t.looked_at > %(looked_at)s, false)  -- another run looked later and was quicker: what it saw stands
 order by k.item, k.location
 """
 # Right now? A key with a correction open is judged when that one has closed.
@@ -125,11 +127,14 @@ def _store(
     with conn.transaction():
         lock_outbox(conn, target)
         at = clock.now()
-        places = {"target": target, "items": [key[0] for key in asked], "locations": [key[1] for key in asked]}
+        places = {
+            "target": target, "items": [key[0] for key in asked], "locations": [key[1] for key in asked],
+            "looked_at": looked_at,
+        }  # fmt: skip
         rows, missing = [], []
-        for item, location, reading_no, quantity, version, ours, is_void, is_used in conn.execute(
-            BEFORE, places
-        ).fetchall():
+        before = conn.execute(BEFORE, places).fetchall()
+        asked = [(row[0], row[1]) for row in before]
+        for item, location, reading_no, quantity, version, ours, is_void, is_used in before:
             found = shown.get((item, location))
             if found is None:
                 missing.append((item, location))

@@ -44,7 +44,8 @@ def main() -> int:
     print(
         f"seed {settings.seed}: {outcome.corrections} corrections in {outcome.chaos_s:.0f} s "
         f"and {outcome.calm_s:.0f} s of calm, {outcome.struck} workers killed or cleared, "
-        f"Postgres restarted {outcome.postgres}, {sum(outcome.traced.values())} traces, "
+        f"Postgres restarted {outcome.postgres}, {sum(outcome.traced.values())} traces "
+        f"({outcome.undecided} too long for the model), "
         f"{len(outcome.violations)} violations"
     )
     return 1 if outcome.violations else 0

@@ -22,6 +22,7 @@ from tests.targets.push_traces import check
 from syncline.clock import Clock
 from syncline.errors import PartnerUnavailable
 from syncline.outbox.desk import release_held
+from syncline.targets.numbers import read_numbers
 from syncline.targets.policy import TargetPolicy
 from syncline.warehouse.connect import connect_dsn
 
@@ -125,6 +126,33 @@ def test_what_others_change_is_corrected_from_a_new_reading(loop: AdapterLoop, s
         if loop.is_quiet():
             break
     assert {key: standin.book.numbers[key] for key in standin.keys} == loop.truth
+
+
+def test_a_reading_that_another_one_overtook_is_not_stored(loop: AdapterLoop, standin: StandIn) -> None:
+    """Two runs of one target: who looked first stores last. What the other one saw stands."""
+    if standin.capabilities.lists_changes:
+        pytest.skip("is not read by key")
+    loop.truth = {key: standin.book.numbers[key] for key in standin.keys}
+    loop.cycle()
+    loop.cycle()
+    changes = [5]
+
+    class Slow:
+        def show(self, keys: Any) -> Any:
+            told = loop.client().show(keys)
+            while changes:
+                standin.book.add(standin.keys[0], changes.pop())
+                with connect_dsn(loop.dsn, name="another run") as other:
+                    read_numbers(other, loop.client(), loop.policy, loop.clock)
+            return told
+
+    read_numbers(loop.publisher, Slow(), loop.policy, loop.clock)  # type: ignore[arg-type]
+    item, location = standin.keys[0]
+    (newest,) = loop.owner.execute(
+        "select quantity from ops.target_readings where (item, location) = (%s, %s) order by reading_no desc limit 1",
+        (item, location),
+    ).fetchall()
+    assert newest == (standin.book.numbers[item, location],)
 
 
 def test_a_set_without_compare_on_a_number_others_write_waits_for_a_person(loop: AdapterLoop, standin: StandIn) -> None:
