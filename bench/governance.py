@@ -17,7 +17,7 @@ from bench.limited import TOKEN, Limited, serving
 from bench.network import sku
 from bench.resolving import say
 from bench.sizes import Size
-from bench.warehouse import Bench
+from bench.warehouse import Bench, told_by_the_floor
 from syncline.clock import Clock
 from syncline.connections import Connection
 from syncline.registry.models import Target
@@ -65,6 +65,7 @@ def fill(owner: psycopg.Connection, corrections: int) -> None:
     """So many corrections of as many items, all due, each a delta of one from a reading of zero."""
     at = datetime.now(UTC)
     owner.execute("insert into ops.batches (as_of, state) values (%s, 'released')", (at,))
+    told_by_the_floor(owner)
     with owner.cursor() as cursor:
         cursor.executemany(
             "insert into ops.target_readings (target, item, location, reading_no, quantity, read_at) "
@@ -78,8 +79,9 @@ def fill(owner: psycopg.Connection, corrections: int) -> None:
         )
         cursor.executemany(
             "insert into ops.outbox (correction_id, target, item, location, to_version, reading_no, kind, wanted, "
-            "shown, quantity, state, batch_id, created_at, changed_at) "
-            "select %s, 'erp', %s, 'DC1', 1, 1, 'delta', 1, 0, 1, 'pending', max(batch_id), %s, %s from ops.batches",
+            "shown, quantity, state, batch_id, created_at, changed_at, fact_id) "
+            "select %s, 'erp', %s, 'DC1', 1, 1, 'delta', 1, 0, 1, 'pending', max(batch_id), %s, %s, 'floor' "
+            "from ops.batches",
             [(f"{number:064x}", sku(number), at, at) for number in range(corrections)],
         )
     owner.execute("analyze ops.outbox, ops.target_readings")
