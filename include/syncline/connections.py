@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from syncline.errors import ConfigurationError
+from syncline.errors import ConfigurationError, ConnectionUndefined
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def connection(conn_id: str) -> Connection:
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     text = os.environ.get(variable)
     if not text:
-        raise ConfigurationError(
+        raise ConnectionUndefined(
             f"Connection {conn_id!r} is not defined.", next_step=f"Set {variable} (JSON or URI).", conn_id=conn_id
         )
     try:

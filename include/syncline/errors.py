@@ -44,6 +44,10 @@ class ConfigurationError(TerminalError):
     """A registry entry, rule or connection is wrong; found before data is touched."""
 
 
+class ConnectionUndefined(ConfigurationError):
+    """A connection id that nothing defines; some parts have a default without one."""
+
+
 class PartnerUnavailable(RetryableError):
     """A source or target does not answer, or asks us to slow down."""
 

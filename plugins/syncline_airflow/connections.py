@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook
 
 from syncline.connections import Connection
-from syncline.errors import ConfigurationError, PartnerUnavailable
+from syncline.errors import ConfigurationError, ConnectionUndefined, PartnerUnavailable
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,7 +31,7 @@ def connection(conn_id: str) -> Connection:
     try:
         found = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
-        raise ConfigurationError(
+        raise ConnectionUndefined(
             f"Airflow has no connection {conn_id!r}.",
             next_step=f"Set AIRFLOW_CONN_{conn_id.upper()} or add it in Admin, Connections.",
             conn_id=conn_id,

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psycopg
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +89,25 @@ def release(batch_id: int) -> dict[str, int]:
     breakers = {target.name: target.breakers for target in load_registry().targets}
     with warehouse("publisher") as publisher:
         released = release_batch(publisher, batch_id, clock_from_env().now(), breakers)
+        _seal(publisher, batch_id)
     return {name: value for name, value in dataclasses.asdict(released).items() if isinstance(value, int)}
+
+
+def _seal(publisher: psycopg.Connection, batch_id: int) -> None:
+    """Close the batch's audit log. Corrections never wait for it: what fails here is done, or red, in ``audit``."""
+    from syncline.audit.keeping import signer_from
+    from syncline.audit.seal import seal_batch
+    from syncline.clock import clock_from_env
+    from syncline.errors import SynclineError
+    from syncline.home import state_home
+    from syncline_airflow.connections import connection
+
+    try:
+        sealed = seal_batch(publisher, batch_id, signer_from(connection, state_home()), clock_from_env().now())
+    except (SynclineError, OSError):
+        log.exception("batch %s is released, and not sealed yet: the DAG `audit` does it", batch_id)
+        return
+    log.info("batch %s is seal %s: %s rows", batch_id, sealed.seal.seal_no, sealed.seal.leaves)
 
 
 def build_marts() -> None:

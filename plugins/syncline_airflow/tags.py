@@ -11,6 +11,7 @@ class Tag(StrEnum):
     INGEST = "step:ingest"
     RESOLVE = "step:resolve"
     PUSH = "step:push"
+    AUDIT = "step:audit"
     DELIVER = "step:deliver"
     RELEASE = "step:release"
     REPORT = "step:report"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
+from syncline.audit.entries import note_dispositions
 from syncline.errors import BatchHeld, TerminalError
 from syncline.history.published import record_published
 from syncline.outbox.breakers import trip_breakers
@@ -125,6 +126,7 @@ def release(
         sync_missing_keys(conn, batch_id, at=now)
         sync_unconfirmed(conn, batch_id, at=now)
         record_published(conn, batch_id)
+        note_dispositions(conn, batch_id)
         moved = [(row["target"], row["item"], row["location"]) for row in rows if row["requeue"]]
         queue_keys(conn, moved, "reading moved", now)
         done.requeued = len(moved)
