@@ -22,6 +22,7 @@ EXPECTED = {
     *(f"deliver_{subscriber.name}" for subscriber in REGISTRY.subscribers if subscriber.enabled),
     "resolve",
     "release_held",
+    "audit",
     "marts",
 }
 
