@@ -41,10 +41,10 @@ def facts_of(conn: psycopg.Connection, exception_id: int) -> list[str]:
         TerminalError: no such exception is open, or its rule is not one that a decision answers.
     """
     row = conn.execute(
-        "select rule, subject from ops.exceptions where exception_id = %s and state = 'open'", (exception_id,)
+        "select rule, subject from ops.exceptions where exception_id = %s and state <> 'resolved'", (exception_id,)
     ).fetchone()
     if row is None:
-        raise TerminalError(f"Exception {exception_id} is not open.", next_step="Look at ops.exceptions.")
+        raise TerminalError(f"Exception {exception_id} is not open.", next_step="List them: syncline exceptions list.")
     rule, subject = str(row[0]), str(row[1])
     if rule not in _FACTS:
         raise TerminalError(

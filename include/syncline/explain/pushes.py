@@ -48,7 +48,7 @@ order by t.target
 _TROUBLES = """
 select e.rule, e.subject, e.detail, e.next_step, e.opened_at
 from ops.exceptions e
-where e.opened_at <= %(until)s and (e.state = 'open' or e.resolved_at > %(until)s) and (
+where e.opened_at <= %(until)s and (e.state <> 'resolved' or e.resolved_at > %(until)s) and (
   e.subject = concat_ws('/', %(item)s::text, %(location)s::text, %(measure)s::text)
   or starts_with(e.subject, concat_ws('/', %(item)s::text, %(location)s::text, %(measure)s::text, ''))
   or e.subject in (

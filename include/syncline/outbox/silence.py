@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from syncline.config.globs import as_like, namespace, specificity
-from syncline.outbox.exceptions import open_exception, resolve_exception
+from syncline.exceptions import About, open_exception, resolve_exception
 from syncline.outbox.transitions import lock_targets
 from syncline.outbox.trips import SILENT, Trip, close_trip, open_trip, reason_prefix, trips
 
@@ -108,14 +108,16 @@ def _fall_silent(conn: psycopg.Connection, source: Source, heard: datetime, sile
         f"look at it) was at {heard.isoformat(timespec='seconds')}."
     )
     known = conn.execute(
-        "select exists (select from ops.exceptions where rule = %(rule)s and subject = %(source)s and state = 'open'), "
+        "select exists (select from ops.exceptions where rule = %(rule)s and subject = %(source)s and state <> 'resolved'), "
         "exists (select from ops.breaker_trips where rule = %(silent)s and source = %(source)s "
         "and silent_since = %(since)s)",
         {"rule": RULE, "silent": SILENT, "source": source.name, "since": heard},
     ).fetchone()
     assert known is not None
     if not known[0]:
-        open_exception(conn, RULE, source.name, detail=detail, next_step=NEXT_STEP, at=now)
+        open_exception(
+            conn, RULE, source.name, detail=detail, next_step=NEXT_STEP, at=now, about=About(source=source.name)
+        )
     locations = [] if known[1] else _owned_locations(conn, source.name, now)
     if locations:
         open_trip(
@@ -128,7 +130,8 @@ def _fall_silent(conn: psycopg.Connection, source: Source, heard: datetime, sile
 def _recover(conn: psycopg.Connection, source: str, trip: Trip | None, now: datetime, *, by: str) -> bool:
     """Close the exception and the trip, and have what the trip held thought about again: with what was told since."""
     is_open = conn.execute(
-        "select exists (select from ops.exceptions where rule = %s and subject = %s and state = 'open')", (RULE, source)
+        "select exists (select from ops.exceptions where rule = %s and subject = %s and state <> 'resolved')",
+        (RULE, source),
     ).fetchone() == (True,)
     resolve_exception(conn, RULE, source, at=now)
     if trip is not None:
