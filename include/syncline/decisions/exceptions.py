@@ -34,6 +34,11 @@ _FACTS = {
 }
 
 
+def is_answered(rule: str) -> bool:
+    """Whether accepting an exception of ``rule`` is a decision about facts."""
+    return rule in _FACTS
+
+
 def facts_of(conn: psycopg.Connection, exception_id: int) -> list[str]:
     """Facts that would have to be accepted to close the exception.
 

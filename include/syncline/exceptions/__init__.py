@@ -3,6 +3,7 @@
 from syncline.exceptions.model import About, Kept
 from syncline.exceptions.opening import (
     close_gone,
+    is_standing,
     open_exception,
     open_from,
     resolve_exception,
@@ -14,6 +15,7 @@ __all__ = [
     "About",
     "Kept",
     "close_gone",
+    "is_standing",
     "open_exception",
     "open_from",
     "resolve_exception",

@@ -85,6 +85,12 @@ def open_from(
     return int(row[0])
 
 
+def is_standing(conn: psycopg.Connection, rule: str, subject: str) -> bool:
+    """Whether one is there that is not resolved."""
+    query = "select exists (select from ops.exceptions where rule = %s and subject = %s and state <> 'resolved')"
+    return conn.execute(query, (rule, subject)).fetchone() == (True,)
+
+
 def resolve_exception(conn: psycopg.Connection, rule: str, subject: str, *, at: datetime) -> None:
     """Close it if it stands."""
     resolve_exceptions(conn, [(rule, subject)], at=at)

@@ -15,7 +15,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """What was acknowledged, snoozed or reopened is open again; of several times that one was reopened, none is known."""
+    """What was acknowledged, snoozed or reopened is open again."""
     said = NOTICES.read_text()
     begin, end = said.index("create function ops.tell_exception"), said.index("-- How far a subscriber is.")
     op.execute(
