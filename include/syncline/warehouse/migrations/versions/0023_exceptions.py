@@ -19,6 +19,7 @@ def downgrade() -> None:
     said = NOTICES.read_text()
     begin, end = said.index("create function ops.tell_exception"), said.index("-- How far a subscriber is.")
     op.execute(
+        "drop view if exists marts.fct_exceptions; "
         "drop trigger tell on ops.exception_changes; drop function ops.tell_exception; "
         "drop function ops.open_exception; drop function ops.change_exception; drop function ops.exception_rule; "
         "drop function ops.exception_owner; drop trigger guard on ops.exceptions; "
