@@ -31,10 +31,16 @@ def test_taken_given_away_and_talked_about(desk: Desk) -> None:
     assert (given.owner, given.channel, given.state) == ("partner desk", "partners@example.com", "acknowledged")
     assert assign(desk.conn, number, anna(), owner="ben").owner == "ben"
     comment(desk.conn, number, anna(), "they counted twice")
+    with pytest.raises(TerminalError, match="No document 'nowhere'"):
+        comment(desk.conn, number, anna(), "see", document="nowhere")
     assert desk.rows("select changed_by, note from ops.exception_changes where what = 'commented'") == [
         ("anna", "they counted twice")
     ]
     assert desk.rows("select owner, version from ops.exceptions") == [("ben", 5)]
+    told = desk.rows("select payload from ops.events where kind = 'exception.assigned' order by subject, event_id")
+    assert {(each["owner"], each.get("channel")) for (each,) in told} == {
+        ("partner desk", "partners@example.com"), ("ben", None),
+    }  # fmt: skip
 
 
 def test_a_repeat_of_a_call_changes_nothing(desk: Desk) -> None:
@@ -198,6 +204,11 @@ def test_a_write_off_is_booked_once(lane: Lane) -> None:
     assert lane.batch(at(11, 11))
     assert lane.on_hand() == 77  # the newer report of 80, and the three
     assert lane.rows("select kind from ops.exception_evidence where kind = 'decision'") == [("decision",)]
+    ((document,),) = lane.rows("select document_id from raw.documents where source = 'operator'")
+    with as_transformer(lane) as conn:
+        comment(conn, number, By("anna", at(11, 12)), "the write-off", document=document)
+        (linked,) = [each for each in evidence(conn, number) if each.kind == "document"]
+    assert (linked.source, linked.ref) == ("operator", document)
 
 
 def test_a_snoozed_one_is_open_again_by_the_lane(lane: Lane) -> None:

@@ -36,6 +36,7 @@ class Assign(Asked):
 class Comment(Asked):
     action: Literal["comment"]
     note: Text
+    document: Name | None = None
 
 
 class Snooze(Asked):

@@ -81,7 +81,7 @@ def _do(conn: psycopg.Connection, number: int, wanted: Any, by: By) -> Kept:
         case "assign":
             return desk.assign(conn, number, by, owner=wanted.owner, team=wanted.team, note=wanted.note)
         case "comment":
-            return desk.comment(conn, number, by, wanted.note)
+            return desk.comment(conn, number, by, wanted.note, document=wanted.document)
         case "snooze":
             return desk.snooze(conn, number, by, wanted.until, wanted.note)
         case "reopen":

@@ -42,8 +42,8 @@ def print_list(found: Sequence[Kept], as_json: bool) -> None:
         )  # fmt: skip
     if found:
         console().print(table)
-    late = sum(each.is_overdue for each in found)
-    typer.echo(f"{len(found)} exceptions, {late} late.")
+    overdue = sum(each.is_overdue for each in found)
+    typer.echo(f"{len(found)} exceptions, {overdue} late.")
 
 
 def print_one(kept: Kept, changes: Sequence[Change], evidence: Sequence[Evidence], as_json: bool) -> None:

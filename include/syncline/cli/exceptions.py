@@ -99,12 +99,16 @@ def assign(
 @app.command()
 def comment(
     number: Number, by: ByName, note: Annotated[str, typer.Option(help="What you want to say.")],
+    document: Annotated[str | None, typer.Option(help="Id of a stored document that it is about.")] = None,
     request: Request = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Add a comment; nothing else changes."""
+    """Add a comment, and link a document; nothing else changes.
+
+    Example: syncline exceptions comment 12 --by anna --note 'pallet stands in aisle 4'
+    """
     from syncline.exceptions.desk import comment as comment_on
 
-    _change(lambda conn, who: comment_on(conn, number, who, note), by, request, as_json)
+    _change(lambda conn, who: comment_on(conn, number, who, note, document=document), by, request, as_json)
 
 
 @app.command()

@@ -69,10 +69,16 @@ def assign(
     return change(conn, number, "assigned", by, note, owner=owner, team=team)
 
 
-def comment(conn: psycopg.Connection, number: int, by: By, note: str) -> Kept:
-    """Add a note; nothing else changes."""
+def comment(conn: psycopg.Connection, number: int, by: By, note: str, *, document: str | None = None) -> Kept:
+    """Add a note, and what it is about: the id of a stored document. Nothing else changes."""
     _refuse_bad("comment", note, NOTE_MAX)
-    return change(conn, number, "commented", by, note)
+    if document is not None:
+        known = conn.execute("select exists (select from raw.documents where document_id = %s)", (document,)).fetchone()
+        if known != (True,):
+            raise TerminalError(
+                f"No document {document[:100]!r} is stored.", next_step="Find its id: syncline trace, or raw.documents."
+            )
+    return change(conn, number, "commented", by, note, document=document)
 
 
 def snooze(conn: psycopg.Connection, number: int, by: By, until: datetime, note: str | None = None) -> Kept:

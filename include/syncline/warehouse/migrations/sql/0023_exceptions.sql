@@ -151,7 +151,7 @@ $$;
 
 -- Every change goes through here: the row and its record are written together, under the row's lock. Null: the same request
 -- was taken before. `more` may have: owner, team, until, resolution, asked, units, minor, orders, detail, next_step, batch,
--- decision, correction, request, expected (the version that the caller has seen), quiet (it may be so already: null then).
+-- decision, correction, document, request, expected (the version that the caller has seen), quiet (it may be so already: null then).
 create function ops.change_exception(id bigint, what text, by_whom text, at timestamptz, note text default null, more jsonb default '{}')
 returns integer language plpgsql security definer set search_path = pg_catalog as $$
 declare e ops.exceptions; next text; directory record; ruled record;
@@ -183,7 +183,11 @@ begin
     version = e.version + 1, state = next,
     team = coalesce(more ->> 'team', x.team),
     owner = case when more ? 'owner' then more ->> 'owner' when more ? 'team' then directory.owner else x.owner end,
-    channel = case when more ? 'team' then directory.channel else x.channel end,
+    -- Of a person the directory may know a channel; another one's is none of theirs.
+    channel = case
+      when more ? 'owner' and more ->> 'owner' is distinct from x.owner then (
+        select o.channel from ops.current_owners o where o.owner = more ->> 'owner' order by o.team, o.location limit 1)
+      when more ? 'team' then directory.channel else x.channel end,
     snoozed_until = case when next = 'snoozed' then coalesce((more ->> 'until')::timestamptz, x.snoozed_until) end,
     resolved_at = case when next = 'resolved' then coalesce(x.resolved_at, at) end,
     resolution = case when what in ('resolved', 'asked') then more ->> 'resolution' when what = 'reopened' then null else x.resolution end,
@@ -199,7 +203,7 @@ begin
   insert into ops.exception_changes (exception_id, version, what, changed_at, changed_by, from_state, to_state, note, details, request_id)
   values (id, e.version + 1, what, at, by_whom, e.state, next, note, more - array['request', 'expected', 'quiet'], more ->> 'request');
   insert into ops.exception_evidence (exception_id, kind, ref, linked_at)
-  select id, l.kind, more ->> l.kind, at from (values ('decision'), ('correction')) l (kind) where more ? l.kind
+  select id, l.kind, more ->> l.kind, at from (values ('decision'), ('correction'), ('document')) l (kind) where more ? l.kind
   on conflict do nothing;
   return e.version + 1;
 end $$;
@@ -273,14 +277,14 @@ begin
     left(concat_ws('/', 'exception', e.rule, e.subject), 500), e.target, e.item, e.location,
     jsonb_build_object('exception_id', e.exception_id, 'rule', e.rule, 'subject', left(e.subject, 300),
       'detail', left(e.detail, 300), 'next_step', left(e.next_step, 300), 'severity', e.severity, 'team', e.team,
-      'owner', e.owner, 'due_at', e.due_at, 'impact_units', e.impact_units, 'impact_minor', e.impact_minor,
+      'owner', e.owner, 'channel', e.channel, 'due_at', e.due_at, 'impact_units', e.impact_units, 'impact_minor', e.impact_minor,
       'resolution', e.resolution, 'asked', new.details -> 'asked', 'answer_by', new.details -> 'until',
       'question', case new.what when 'asked' then left(new.note, 300) end),
     new.changed_at);
   return null;
 end $$;
 create trigger tell after insert on ops.exception_changes for each row
-  when (new.what in ('opened', 'reopened', 'asked', 'resolved')) execute function ops.tell_exception();
+  when (new.what in ('opened', 'reopened', 'assigned', 'asked', 'woken', 'resolved')) execute function ops.tell_exception();
 
 -- Who opens, changes or closes one does it by these; nothing else writes.
 revoke insert, update on ops.exceptions from syncline_loader, syncline_transformer, syncline_publisher;
