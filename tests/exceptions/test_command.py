@@ -44,6 +44,7 @@ def test_a_day_at_the_desk(desk: Desk, run: Run) -> None:
     assert "2 exceptions, 1 late." in listed
     assert "1 exceptions" in run("list", "--overdue").output
     assert "0 exceptions" in run("list", "--state", "snoozed").output
+    assert "1 exceptions, 1 late; there are more" in run("list", "--limit", "1").output
 
     assert "is acknowledged; owner warehouse/anna." in run("take", number, "--by", "anna").output
     run("comment", number, "--by", "ben", "--note", "aisle 4")

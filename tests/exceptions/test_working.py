@@ -17,6 +17,8 @@ from syncline.errors import TerminalError
 from syncline.exceptions import About, resolving
 from syncline.exceptions.desk import By, ChangeRefused, NoSuchException, assign, comment, reopen, snooze, take
 from syncline.exceptions.listing import Filter, evidence, search
+from syncline.explain.keys import StockKey
+from syncline.explain.pushes import troubles
 from syncline.explain.trace import trace
 from syncline.landing import Fact
 from syncline.warehouse.connect import connect_dsn
@@ -219,3 +221,14 @@ def test_a_snoozed_one_is_open_again_by_the_lane(lane: Lane) -> None:
     assert not lane.batch(at(11, 59))
     assert lane.batch(at(12))
     assert states(lane) == [("conflict", "open", None)]
+
+
+def test_the_past_shows_it_while_it_stood(desk: Desk) -> None:
+    number = desk.find(after())
+    take(desk.conn, number, anna(0.5))
+    desk.gone(after(1))
+    assert desk.find(after(2)) == number
+    key = StockKey("SKU-0001", "DC1", "on_hand", "", "UTC")
+    shown = {hours: len(troubles(desk.conn, key, after(hours))) for hours in (-1, 0, 0.7, 1, 1.5, 2, 9)}
+    assert shown == {-1: 0, 0: 1, 0.7: 1, 1: 0, 1.5: 0, 2: 1, 9: 1}
+    assert len(troubles(desk.conn, key, None)) == 1

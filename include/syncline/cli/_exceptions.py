@@ -26,8 +26,8 @@ def dumped(document: Any) -> str:
     return json.dumps(document, indent=1, default=lambda instant: instant.isoformat())
 
 
-def print_list(found: Sequence[Kept], as_json: bool) -> None:
-    """One line an exception."""
+def print_list(found: Sequence[Kept], as_json: bool, *, is_cut: bool) -> None:
+    """One line an exception. ``is_cut``: there are more."""
     if as_json:
         typer.echo(dumped([asdict(each) for each in found]))
         return
@@ -43,7 +43,8 @@ def print_list(found: Sequence[Kept], as_json: bool) -> None:
     if found:
         console().print(table)
     overdue = sum(each.is_overdue for each in found)
-    typer.echo(f"{len(found)} exceptions, {overdue} late.")
+    more = "; there are more: filter, or raise --limit" if is_cut else ""
+    typer.echo(f"{len(found)} exceptions, {overdue} late{more}.")
 
 
 def print_one(kept: Kept, changes: Sequence[Change], evidence: Sequence[Evidence], as_json: bool) -> None:

@@ -52,7 +52,8 @@ def list_exceptions(
 
     wanted = Filter(_states(state or []), rule, team, owner, severity, source, target, item, location, overdue)
     with warehouse("bi") as conn:
-        print_list(search(conn, wanted, clock_from_env().now(), limit), as_json)
+        found = search(conn, wanted, clock_from_env().now(), limit + 1)
+    print_list(found[:limit], as_json, is_cut=len(found) > limit)
 
 
 @app.command()

@@ -56,7 +56,12 @@ def find(conn: psycopg.Connection, number: int, now: datetime) -> Kept | None:
 
 def search(conn: psycopg.Connection, wanted: Filter, now: datetime, limit: int = 100, skip: int = 0) -> list[Kept]:
     """Those that fit, what asks for somebody first."""
-    values: dict[str, Any] = {"now": now, "limit": min(limit, LIST_MAX), "skip": skip, "states": list(wanted.states)}
+    values: dict[str, Any] = {
+        "now": now,
+        "limit": min(limit, LIST_MAX + 1),
+        "skip": skip,
+        "states": list(wanted.states),
+    }
     where = ["e.state = any(%(states)s)" if wanted.states else "e.state <> 'resolved'"]
     for name in ("rule", "team", "owner", "severity", "source", "target", "item", "location"):
         value = getattr(wanted, name)

@@ -288,7 +288,7 @@ create trigger tell after insert on ops.exception_changes for each row
 
 -- Who opens, changes or closes one does it by these; nothing else writes.
 revoke insert, update on ops.exceptions from syncline_loader, syncline_transformer, syncline_publisher;
-revoke execute on function ops.open_exception, ops.change_exception from public;
+revoke execute on function ops.open_exception, ops.change_exception, ops.exception_rule, ops.exception_owner from public;
 grant execute on function ops.open_exception, ops.change_exception to syncline_loader, syncline_transformer, syncline_publisher;
 grant select on ops.exceptions to syncline_loader;
 grant select on ops.exception_moves, ops.exception_changes, ops.exception_evidence
