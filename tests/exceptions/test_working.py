@@ -124,6 +124,8 @@ def test_an_accepted_refusal_needs_no_decision(desk: Desk) -> None:
     number = desk.find(after(), "file_refused", "acme_3pl/a.edi", about=About(source="acme_3pl"))
     assert resolving.accept(desk.conn, number, anna(), "they sent it again").resolution == "accept"
     assert desk.rows("select count(*) from ops.decisions") == [(0,)]
+    told_by_nobody = desk.find(after(), "no reading", "erp/SKU-0001/DC1")
+    assert resolving.accept(desk.conn, told_by_nobody, anna(), "known").state == "resolved"
     with pytest.raises(TerminalError, match="about no one item"):
         resolving.correct(desk.conn, desk.find(after(2), "file_refused", "b", about=About(source="a")), anna(3))
 
@@ -152,12 +154,9 @@ def test_accepting_a_conflict_is_the_decision_that_ends_it(lane: Lane) -> None:
         told = trace(conn, f"exception:{number}")
         assert {fact.fact_id for fact in told.facts} == linked
         assert [document.source for document in told.documents] == ["dc1_wms"]
-        # A batch that begins before the decision does not know it, and must not reopen what it answers.
-        early = lane.open(at(10, 40))
         resolving.accept(conn, number, By("anna", at(10, 45)), "typed twice")
         with pytest.raises(TerminalError):
             resolving.accept(conn, number, By("anna", at(10, 46)), "typed twice")
-    assert early is None
     assert states(lane) == [("conflict", "resolved", "accept")]
     lane.tell(at(10, 50), movement(9, -1, minute=40))
     assert lane.batch(at(10, 51))
@@ -169,7 +168,7 @@ def test_a_batch_that_knows_no_decision_does_not_reopen(lane: Lane) -> None:
     lane.tell(at(10, 30), FIVE, SIX)
     assert lane.batch(at(10, 31))
     lane.tell(at(10, 32), movement(9, -1, minute=20))
-    early = lane.open(at(10, 33))
+    early = lane.open(at(10, 33))  # before the decision: what that answers, it still finds
     assert early is not None
     with as_transformer(lane) as conn:
         resolving.accept(conn, 1, By("anna", at(10, 34)), "typed twice")

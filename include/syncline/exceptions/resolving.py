@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from syncline.decisions.exceptions import is_answered
+from syncline.decisions.exceptions import facts_of, is_answered
 from syncline.decisions.model import Decision
 from syncline.decisions.propose import propose_accept, propose_write_off
 from syncline.decisions.store import store
@@ -36,6 +36,11 @@ def accept(conn: psycopg.Connection, number: int, by: By, note: str) -> Kept:
         kept = get(conn, number, by.at)
         decision: Decision | None = None
         if is_answered(kept.rule):
+            if not facts_of(conn, number):
+                raise TerminalError(
+                    f"No fact of exception {number} is in question any more.",
+                    next_step="Nothing is to be accepted: the next batch of its key closes it.",
+                )
             decision = propose_accept(
                 conn, [], by=by.name, at=by.at, why=note, exception_id=number, decision_id=_decision_id(kept)
             )
