@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from tests.databases import subscribed
 
-from syncline.outbox.exceptions import open_exception
+from syncline.exceptions import open_exception
 from syncline.registry import lanes, load_registry, pools
 
 ROOT = Path(__file__).parents[2]

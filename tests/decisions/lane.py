@@ -125,7 +125,7 @@ class Lane:
         return disposition, decision
 
     def open_exceptions(self) -> list[str]:
-        return [rule for (rule,) in self.rows("select rule from ops.exceptions where state = 'open' order by 1")]
+        return [rule for (rule,) in self.rows("select rule from ops.exceptions where state <> 'resolved' order by 1")]
 
     def corrections(self) -> dict[str, tuple[int, str, str | None]]:
         """target -> (wanted, state, reason) of what is not dead."""

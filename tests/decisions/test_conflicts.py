@@ -61,7 +61,7 @@ def test_accept_moves_no_number_and_touches_no_other_key(lane: Lane) -> None:
     lane.tell(at(10, 30), FIVE, SIX)
     lane.tell(at(10, 31), movement(5, -1)._replace(item_ref="SKU-0002"))
     assert lane.batch(at(10, 32))
-    ((exception,),) = lane.rows("select exception_id from ops.exceptions where state = 'open'")
+    ((exception,),) = lane.rows("select exception_id from ops.exceptions where state <> 'resolved'")
     decision = lane.decide(
         lambda conn: propose_accept(conn, [], by="anna", at=at(11), why="typed twice", exception_id=exception)
     )
@@ -88,7 +88,7 @@ def test_a_statement_that_disagrees_is_accepted(lane: Lane) -> None:
     lane.tell(at(10, 59), ELSEWHERE, count)
     assert lane.batch(at(11))
     assert lane.open_exceptions() == ["discrepancy"]
-    ((exception,),) = lane.rows("select exception_id from ops.exceptions where state = 'open'")
+    ((exception,),) = lane.rows("select exception_id from ops.exceptions where state <> 'resolved'")
     decision = lane.decide(
         lambda conn: propose_accept(conn, [], by="anna", at=at(11), why="known", exception_id=exception)
     )

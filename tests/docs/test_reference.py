@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from syncline.edi.findings import SEVERITIES
+from syncline.exceptions.model import RESOLUTIONS, STATES
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ROOT / "include" / "syncline"
@@ -120,6 +122,32 @@ def test_every_exception_rule_is_explained(codes_page: str) -> None:
     assert len(rules) >= 8, "the rules are not found any more"
     section = codes_page.partition("## Exceptions")[2].partition("\n## ")[0]
     assert rules - set(TICKED.findall(section)) == set()
+
+
+def _exception_section(page: str) -> str:
+    return page.partition("## Exceptions")[2].partition("\n## ")[0]
+
+
+def test_every_exception_rule_has_an_owner_and_a_due_time(codes_page: str) -> None:
+    """The directory and the page name the same rules; `quarantined: <code>` is the family and codes of its own."""
+    table = _exception_section(codes_page).partition("| rule | closes |")[2].partition("\n\n")[0]
+    firsts = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    told = {rule for first in firsts for rule in TICKED.findall(first)}
+    with (ROOT / "dbt_project" / "seeds" / "exception_rules.csv").open(encoding="utf-8", newline="") as lines:
+        owned = {row["rule"] for row in csv.DictReader(lines)}
+    codes = {rule for rule in owned if rule.startswith("quarantined: ")}
+    assert "quarantined: *" in codes
+    assert {rule.removeprefix("quarantined: ") for rule in codes} - {"*"} <= set(TICKED.findall(codes_page))
+    assert owned - codes == told - {"quarantined: <code>"}
+    assert len(told) > 30, "the rules are not found any more"
+
+
+def test_every_state_and_change_of_an_exception_is_explained(codes_page: str) -> None:
+    section = set(TICKED.findall(_exception_section(codes_page)))
+    migration = next((PRODUCT / "warehouse" / "migrations" / "sql").glob("*_exceptions.sql")).read_text("utf-8")
+    changes = re.search(r"what +text not null check \(what in \(([^)]+)\)", migration)
+    assert changes
+    assert {*STATES, *RESOLUTIONS, *re.findall(r"'(\w+)'", changes.group(1))} - section == set()
 
 
 def test_the_environment_page_is_complete_and_names_nothing_else() -> None:

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from tests.notices.conftest import T0, Deliver, Hand, Happenings, add_correction, move_correction
 
+from syncline.exceptions import open_exception, resolve_exception
 from syncline.notices.channel import SubscriberPolicy
 from syncline.notices.event import Bundle, Event, Outcome
-from syncline.outbox.exceptions import open_exception, resolve_exception
 from syncline.warehouse.connect import connect_dsn
 
 ALL = SubscriberPolicy("lake", events_max=50, from_start=True, run_s=600.0)

@@ -102,7 +102,9 @@ def test_what_a_person_closed_stays_closed(told: Told) -> None:
     told.tell(1, 3)
     told.look(0)
     told.look(60)
-    told.owner.execute("update ops.exceptions set state = 'resolved', resolved_at = %s", (at(61),))
+    told.owner.execute(
+        "select ops.change_exception(exception_id, 'resolved', 'anna', %s) from ops.exceptions", (at(61),)
+    )
     assert told.look(62) == sequences.Gaps(1, 0, 0)
 
 

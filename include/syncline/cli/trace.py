@@ -17,9 +17,7 @@ app = typer.Typer(help=__doc__)
 def trace(
     asked: Annotated[
         str,
-        typer.Argument(
-            metavar="ID", help="A document, a fact, a correction, or its first digits as a target shows it."
-        ),
+        typer.Argument(metavar="ID", help="A document, a fact, a correction or its first digits, exception:NUMBER."),
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: instants in UTC, quantities in base units.")

@@ -32,6 +32,7 @@ def find_faults(rows: Rows) -> Iterator[str]:
     yield from _reserved(rows)
     yield from _two_numbers(rows)
     yield from _shared_references(rows)
+    yield from _two_owners(rows)
 
 
 def _place(table: str, *rows: Row) -> str:
@@ -147,6 +148,18 @@ def _shared_references(rows: Rows) -> Iterable[str]:
             if other[column] != row[column]:
                 both = f"{other[column]!r} and {row[column]!r}"
                 yield f"{_place(name, other, row)}: {both} share the reference {row['ref']!r} of {row['target']}"
+
+
+def _two_owners(rows: Rows) -> Iterable[str]:
+    """A place asks one person of a team: two patterns of one level must not meet (ADR 0029)."""
+    groups: dict[tuple[str, int], list[Row]] = defaultdict(list)
+    for row in rows["owners"]:
+        groups[(row["team"], specificity(row["location"]))].append(row)
+    for (team, _), group in groups.items():
+        for first, second in combinations(group, 2):
+            if first["location"] != second["location"] and can_meet(first["location"], second["location"]):
+                both = f"{first['location']} and {second['location']}"
+                yield f"{_place('owners', first, second)}: {team} has two owners where {both} meet"
 
 
 def _two_numbers(rows: Rows) -> Iterable[str]:

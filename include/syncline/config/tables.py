@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from syncline.errors import ConfigurationError
+from syncline.exceptions.model import SEVERITIES, TEAMS
 
 # What a stock target may subscribe to: one number for a key, so one of the two (ADR 0025).
 NUMBERS = ("books", "available")
@@ -35,6 +36,12 @@ WHOLE = re.compile(r"[0-9]{1,15}")
 def _count(value: str) -> int:
     if not WHOLE.fullmatch(value):
         raise ValueError("is no whole number, 0 or above, of up to 15 digits")
+    return int(value)
+
+
+def _above_zero(value: str) -> int:
+    if _count(value) == 0:
+        raise ValueError("is not above 0")
     return int(value)
 
 
@@ -196,6 +203,23 @@ TABLES: dict[str, Table] = {
     ),
     "target_items": Table({"target": _text, "item": _text, "ref": _text}, ("target", "item"), {}),
     "target_locations": Table({"target": _text, "location": _text, "ref": _text}, ("target", "location"), {}),
+    "exception_rules": Table(
+        {
+            "rule": _text,
+            "team": _one_of(*TEAMS),
+            "severity": _one_of(*SEVERITIES),
+            "due_s": _above_zero,
+            "period_s": _count,
+            "action": _text,
+        },
+        ("rule",),
+        {},
+    ),
+    "owners": Table(
+        {"team": _one_of(*TEAMS), "location": _text, "owner": _text, "channel": _text},
+        ("team", "location"),
+        {"location": "*"},
+    ),
 }
 
 # Begins what a target's reference is called here while nobody has named it: no item or location is called so.

@@ -34,6 +34,11 @@ _FACTS = {
 }
 
 
+def is_answered(rule: str) -> bool:
+    """Whether accepting an exception of ``rule`` is a decision about facts."""
+    return rule in _FACTS
+
+
 def facts_of(conn: psycopg.Connection, exception_id: int) -> list[str]:
     """Facts that would have to be accepted to close the exception.
 
@@ -41,10 +46,10 @@ def facts_of(conn: psycopg.Connection, exception_id: int) -> list[str]:
         TerminalError: no such exception is open, or its rule is not one that a decision answers.
     """
     row = conn.execute(
-        "select rule, subject from ops.exceptions where exception_id = %s and state = 'open'", (exception_id,)
+        "select rule, subject from ops.exceptions where exception_id = %s and state <> 'resolved'", (exception_id,)
     ).fetchone()
     if row is None:
-        raise TerminalError(f"Exception {exception_id} is not open.", next_step="Look at ops.exceptions.")
+        raise TerminalError(f"Exception {exception_id} is not open.", next_step="List them: syncline exceptions list.")
     rule, subject = str(row[0]), str(row[1])
     if rule not in _FACTS:
         raise TerminalError(

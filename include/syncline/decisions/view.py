@@ -113,6 +113,6 @@ def _exceptions(conn: psycopg.Connection, keys: list[Key]) -> list[OpenException
             _KEYS + "select distinct e.exception_id, e.rule, e.subject from keys k join ops.exceptions e "
             "on e.subject = concat_ws('/', k.item, k.location, k.measure) "
             "or starts_with(e.subject, concat_ws('/', k.item, k.location, k.measure) || '/') "
-            "where e.state = 'open' order by 1",
+            "where e.state <> 'resolved' order by 1",
             _columns(keys),
         ).fetchall()

@@ -48,7 +48,10 @@ order by t.target
 _TROUBLES = """
 select e.rule, e.subject, e.detail, e.next_step, e.opened_at
 from ops.exceptions e
-where e.opened_at <= %(until)s and (e.state = 'open' or e.resolved_at > %(until)s) and (
+cross join lateral (
+  select c.to_state as state from ops.exception_changes c
+  where c.exception_id = e.exception_id and c.changed_at <= %(until)s order by c.version desc limit 1) was
+where was.state <> 'resolved' and (
   e.subject = concat_ws('/', %(item)s::text, %(location)s::text, %(measure)s::text)
   or starts_with(e.subject, concat_ws('/', %(item)s::text, %(location)s::text, %(measure)s::text, ''))
   or e.subject in (

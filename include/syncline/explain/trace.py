@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ROWS_MAX = 200
 RowT = TypeVar("RowT")
+EXCEPTION = "exception:"
 # Where a target's field is short it was given the first digits of the correction id.
 REFERENCE = re.compile(r"[0-9a-f]{8,64}")
 
@@ -128,12 +129,16 @@ from ops.push_attempts where correction_id = any(%(ids)s) order by correction_id
 def trace(conn: psycopg.Connection, asked: str) -> Trace:
     """What hangs together with a document, a fact, a correction, or its first digits (8 or more) as targets show.
 
+    ``exception:<number>`` is all that the exception rests on.
+
     Args:
         conn: role bi.
 
     Raises:
         TerminalError: nothing has this id, or the digits are those of several corrections.
     """
+    if asked.startswith(EXCEPTION):
+        return _of_exception(conn, asked)
     corrections: list[Followed] = []
     if REFERENCE.fullmatch(asked):
         corrections = _select(conn, Followed, _CORRECTIONS.format("starts_with(correction_id, %(id)s)"), id=asked)
@@ -154,6 +159,33 @@ def trace(conn: psycopg.Connection, asked: str) -> Trace:
             f"Nothing has the id {asked!r}.",
             next_step="Give the id of a document, a fact or a correction; of the last its first 8 digits will do.",
         )
+    return _with_attempts(conn, asked, documents, facts, corrections)
+
+
+def _of_exception(conn: psycopg.Connection, asked: str) -> Trace:
+    number = asked.removeprefix(EXCEPTION)
+    refs: dict[str, list[str]] = {}
+    if number.isascii() and number.isdigit() and len(number) < 19:
+        query = "select kind, ref from ops.exception_evidence where exception_id = %s order by kind, ref"
+        for kind, ref in conn.execute(query, (int(number),)).fetchall():
+            refs.setdefault(kind, []).append(ref)
+    facts = _facts(conn, "f.fact_id = any(%(ids)s)", ids=refs.get("fact", []))
+    corrections = _select(
+        conn, Followed, _CORRECTIONS.format("correction_id = any(%(ids)s)"), ids=refs.get("correction", [])
+    )
+    named = {*refs.get("document", []), *(fact.document_id for fact in facts)}
+    named |= {each.correlation_id for each in corrections if each.correlation_id}
+    documents = _select(conn, Document, _DOCUMENTS, ids=sorted(named))
+    if not (documents or facts or corrections):
+        raise TerminalError(
+            f"Nothing that {asked} rests on is stored.", next_step="See its detail: syncline exceptions show <number>."
+        )
+    return _with_attempts(conn, asked, documents, facts, corrections)
+
+
+def _with_attempts(
+    conn: psycopg.Connection, asked: str, documents: list[Document], facts: list[Fact], corrections: list[Followed]
+) -> Trace:
     attempts = _select(conn, Attempt, _ATTEMPTS, ids=[each.correction_id for each in corrections])
     return Trace(asked, documents, facts, corrections, attempts)
 

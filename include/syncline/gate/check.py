@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from psycopg.types.json import Jsonb
 
 from syncline.errors import BatchHeld, TerminalError
+from syncline.exceptions import open_exception, resolve_exception
 from syncline.gate.suite import QUERY, load_suite
 from syncline.home import project_root
-from syncline.outbox.exceptions import open_exception, resolve_exception
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

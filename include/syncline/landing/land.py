@@ -115,7 +115,7 @@ def _write(conn: psycopg.Connection, load: Load, stored: list[Stored], news: _Ne
     else:
         load_id = None  # nothing new: no load, only the poll is noted
     _change_files(conn, load)
-    open_troubles(conn, load.troubles, load.received_at)
+    open_troubles(conn, load.source, load.troubles, load.received_at)
     note_numbers(conn, load.source, load.numbers, load.received_at)
     if load.beside is not None:
         load.beside(conn)

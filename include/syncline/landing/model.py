@@ -95,12 +95,16 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An exception for a person (``ops.exceptions``): one is open per rule and subject."""
+    """An exception for a person (``ops.exceptions``): one stands per rule and subject.
+
+    ``evidence``: what it rests on beside the documents of its load, ``fact:<id>`` or ``document:<id>``.
+    """
 
     rule: str
     subject: str
     detail: str
     next_step: str
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from syncline.exceptions import About, open_exception
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -12,11 +14,11 @@ if TYPE_CHECKING:
 
     from syncline.landing.model import Trouble
 
-OPEN = """insert into ops.exceptions (rule, subject, state, detail, next_step, opened_at)
-    values (%s, %s, 'open', %s, %s, %s) on conflict (rule, subject) where state = 'open' do nothing"""
 
-
-def open_troubles(conn: psycopg.Connection, troubles: Iterable[Trouble], at: datetime) -> None:
-    """Open each of ``troubles`` that is not open yet."""
+def open_troubles(conn: psycopg.Connection, source: str, troubles: Iterable[Trouble], at: datetime) -> None:
+    """Open each of ``troubles`` of ``source`` that does not stand yet."""
     for trouble in troubles:
-        conn.execute(OPEN, [trouble.rule, trouble.subject, trouble.detail, trouble.next_step, at])
+        open_exception(
+            conn, trouble.rule, trouble.subject, detail=trouble.detail, next_step=trouble.next_step, at=at,
+            about=About(source=source), evidence=trouble.evidence,
+        )  # fmt: skip

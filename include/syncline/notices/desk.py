@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from syncline.errors import TerminalError
-from syncline.outbox.exceptions import resolve_exception
+from syncline.exceptions import resolve_exception
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from syncline.outbox.exceptions import open_exception, resolve_exception
+from syncline.exceptions import open_exception, resolve_exception
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from syncline.outbox.exceptions import open_exception
+from syncline.exceptions import About, open_exception
 from syncline.outbox.trips import RULE, open_trip
 from syncline.registry.models import Breakers
 
@@ -54,6 +54,7 @@ def trip_breakers(
             open_exception(
                 conn, RULE, opened.subject, detail=f"{opened.detail} Held: {opened.scope}.",
                 next_step=NEXT_STEP.format(trip=opened.trip_id), at=at, batch_id=batch_id,
+                about=About(target=target), evidence=[f"trip:{opened.trip_id}"],
             )  # fmt: skip
             return opened
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from psycopg.rows import class_row
 
 from syncline.errors import TerminalError
-from syncline.outbox.exceptions import resolve_exception
+from syncline.exceptions import resolve_exception
 from syncline.outbox.release import RELEASED_BY, SHADOW
 from syncline.outbox.transitions import lock_outbox, transition
 

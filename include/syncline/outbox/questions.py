@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 from psycopg.rows import class_row
 
 from syncline.errors import TerminalError
+from syncline.exceptions import resolve_exception
 from syncline.outbox.breaker_desk import BY_MAX, NOTE_MAX, require
-from syncline.outbox.exceptions import resolve_exception
 from syncline.outbox.queue import queue_keys
 from syncline.outbox.release import FOR_A_PERSON, RELEASED_BY
 from syncline.outbox.transitions import lock_outbox, transition

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from syncline.config.globs import as_like, namespace, specificity
-from syncline.outbox.exceptions import open_exception, resolve_exception
+from syncline.exceptions import About, is_standing, open_exception, resolve_exception
 from syncline.outbox.transitions import lock_targets
 from syncline.outbox.trips import SILENT, Trip, close_trip, open_trip, reason_prefix, trips
 
@@ -108,28 +108,27 @@ def _fall_silent(conn: psycopg.Connection, source: Source, heard: datetime, sile
         f"look at it) was at {heard.isoformat(timespec='seconds')}."
     )
     known = conn.execute(
-        "select exists (select from ops.exceptions where rule = %(rule)s and subject = %(source)s and state = 'open'), "
-        "exists (select from ops.breaker_trips where rule = %(silent)s and source = %(source)s "
+        "select exists (select from ops.breaker_trips where rule = %(silent)s and source = %(source)s "
         "and silent_since = %(since)s)",
-        {"rule": RULE, "silent": SILENT, "source": source.name, "since": heard},
+        {"silent": SILENT, "source": source.name, "since": heard},
     ).fetchone()
     assert known is not None
-    if not known[0]:
-        open_exception(conn, RULE, source.name, detail=detail, next_step=NEXT_STEP, at=now)
-    locations = [] if known[1] else _owned_locations(conn, source.name, now)
+    is_told = is_standing(conn, RULE, source.name)
+    if not is_told:
+        about = About(source=source.name)
+        open_exception(conn, RULE, source.name, detail=detail, next_step=NEXT_STEP, at=now, about=about)
+    locations = [] if known[0] else _owned_locations(conn, source.name, now)
     if locations:
         open_trip(
             conn, SILENT, target=None, locations=locations, source=source.name, measured=silent_s,
             bound=source.staleness_s, detail=detail, at=now, silent_since=heard,
         )  # fmt: skip
-    return bool(locations) or not known[0]
+    return bool(locations) or not is_told
 
 
 def _recover(conn: psycopg.Connection, source: str, trip: Trip | None, now: datetime, *, by: str) -> bool:
     """Close the exception and the trip, and have what the trip held thought about again: with what was told since."""
-    is_open = conn.execute(
-        "select exists (select from ops.exceptions where rule = %s and subject = %s and state = 'open')", (RULE, source)
-    ).fetchone() == (True,)
+    is_open = is_standing(conn, RULE, source)
     resolve_exception(conn, RULE, source, at=now)
     if trip is not None:
         # A release that still sees the trip open would hold rows that nobody lets go.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from psycopg.rows import class_row
 
-from syncline.outbox.exceptions import resolve_exception
+from syncline.exceptions import resolve_exception
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

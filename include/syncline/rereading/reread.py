@@ -80,7 +80,8 @@ def _write(conn: psycopg.Connection, plan: Plan, at: datetime, by: str) -> Lande
         content = store.contents(conn, part)
         load.add([_read_again(plan, changed[each.key], content[each.key]) for each in part])
     load.close()
-    open_troubles(conn, (trouble for each in plan.changed for trouble in each.troubles), at)
+    troubles = (trouble for each in plan.changed for trouble in each.troubles)
+    open_troubles(conn, plan.source.name, troubles, at)
     return Landed(load.load_id, load.documents, load.facts, close_cured(conn, plan, at))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from syncline.exceptions import close_gone
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
 
 # `is_faulty` of the rule: a file that was refused may have lines kept out now, and the other way round.
 _FILES = """
-update ops.exceptions e set state = 'resolved', resolved_at = %(at)s
-where e.state = 'open' and e.rule in ('file_refused', 'file_faults') and e.subject = any(%(subjects)s)
+e.rule in ('file_refused', 'file_faults') and e.subject = any(%(subjects)s)
   and not exists (
     select from raw.documents d
     left join lateral (select r.status from ops.readings r
@@ -23,8 +24,7 @@ where e.state = 'open' and e.rule in ('file_refused', 'file_faults') and e.subje
       and coalesce(r.status, d.status) = case e.rule when 'file_refused' then 'quarantined' else 'partial' end)
 """
 _CODES = """
-update ops.exceptions e set state = 'resolved', resolved_at = %(at)s
-where e.state = 'open' and e.rule = 'source_contract' and e.subject = any(%(subjects)s)
+e.rule = 'source_contract' and e.subject = any(%(subjects)s)
   and not exists (
     select from raw.facts f
     where f.source = %(source)s and f.fault_code = split_part(e.subject, '/', 2)
@@ -37,11 +37,12 @@ _VANISHED_CODES = "select distinct fault_code from raw.facts where fact_id = any
 def close_cured(conn: psycopg.Connection, plan: Plan, at: datetime) -> int:
     """Close what ``plan``, written in this transaction, leaves without a cause; returns how many."""
     source = plan.source.name
-    values = {"at": at, "source": source}
+    values = {"source": source}
     if plan.reader.has_duplicates:
         subjects = sorted({f"{source}/{each.stored.name}" for each in plan.changed})
-        return conn.execute(_FILES, values | {"subjects": subjects}).rowcount
+        return close_gone(conn, _FILES, values | {"subjects": subjects}, at=at)
     codes = conn.execute(_VANISHED_CODES, [sorted(plan.vanished)]).fetchall()
     if not codes:
         return 0
-    return conn.execute(_CODES, values | {"subjects": [f"{source}/{code}" for (code,) in codes]}).rowcount
+    subjects = [f"{source}/{code}" for (code,) in codes]
+    return close_gone(conn, _CODES, values | {"subjects": subjects}, at=at)

@@ -14,13 +14,23 @@ select 'conflict' as rule, concat_ws('/', d.item, d.location, d.measure) as subj
        'two bodies under one key: '
          || string_agg(d.fact_id || ' against ' || coalesce(d.decided_by, '?'), ', ' order by d.fact_id) as detail,
        'Pushes of the key wait. Which telling holds? syncline decide keep <fact> --by <name> --why <reason> --dry-run'
-         as next_step, true as is_new
+         as next_step,
+       jsonb_build_object('item', d.item, 'location', d.location, 'measure', d.measure) as about,
+       -- What the tellings differ by; where they tell one quantity of two things, that.
+       max(case when told.quantity is distinct from kept.quantity
+                then abs(coalesce(told.quantity, 0) - coalesce(kept.quantity, 0)) else abs(told.quantity) end)::bigint
+         as units,
+       (array_agg('fact:' || d.fact_id order by d.fact_id) || array_agg('fact:' || d.decided_by order by d.decided_by))
+         as evidence,
+       true as is_new
 from intermediate.int_touched_cells c
 cross join lateral (
   select * from intermediate.int_dispositions x
   where (x.disposition, x.item, x.location, x.measure) = ('conflict', c.item, c.location, c.measure)
   offset 0
 ) d
+left join staging.stg_facts told on told.fact_id = d.fact_id
+left join staging.stg_facts kept on kept.fact_id = d.decided_by
 where d.decision_id is null
 group by d.item, d.location, d.measure
 union all
@@ -32,6 +42,10 @@ select 'discrepancy', concat_ws('/', v.item, v.location, v.measure, nullif(v.lot
          else 'Count the stock, or ask the source that is wrong. '
            || 'When the report is wrong: syncline decide accept <fact>.'
        end,
+       jsonb_build_object('item', v.item, 'location', v.location, 'measure', v.measure, 'lot', nullif(v.lot, ''),
+         'source', v.source),
+       (select min(abs(x)) from unnest(v.variances) x)::bigint,
+       (select array_agg('fact:' || x) from unnest(v.fact_id || coalesce(v.explained_by, '{}')) x),
        true
 from (
   select l.*
@@ -61,6 +75,9 @@ select 'discontinued_item_moved', concat_ws('/', c.item, c.location, c.measure),
        count(*) || ' movements since it was discontinued, first '
          || (array_agg(f.fact_id order by f.said_from, f.fact_id))[1],
        'They count. If the item is sold again, change items.csv; if not: syncline decide accept --exception <number>.',
+       jsonb_build_object('item', c.item, 'location', c.location, 'measure', c.measure),
+       sum(abs(f.quantity))::bigint,
+       (array_agg('fact:' || f.fact_id order by f.said_from, f.fact_id))[1:50],
        true
 from intermediate.int_touched_cells c
 join ops.current_items i on i.item = c.item and i.discontinued_from < 'infinity'
@@ -85,7 +102,9 @@ select 'quarantined: ' || f.quarantine_code,
        end,
        count(*) || ' facts wait, first at ' || min(f.position),
        case when f.quarantine_code like 'un%' then 'Add it to the crosswalk CSV, then: syncline config apply.'
-         else 'Ask the source for a corrected record; see syncline quarantine list.' end, true
+         else 'Ask the source for a corrected record; see syncline quarantine list.' end,
+       jsonb_build_object('source', min(f.source)), null,
+       (array_agg('fact:' || f.fact_id order by f.received_at, f.fact_id))[1:50], true
 from intermediate.int_dispositions d join staging.stg_facts f using (fact_id)
 -- What a reader kept out has no kind, and an exception of its file or kind of record already: a person is asked once.
 where d.disposition = 'quarantined' and f.quarantine_code is not null and f.kind is not null
@@ -102,6 +121,9 @@ select 'missing_receipt' as rule, concat_ws('/', b.item, b.location, b.measure, 
        'the number is ' || b.quantity || coalesce(', taken by ' || m.movements, '') as detail,
        'Ask ' || coalesce(o.sources, 'the owner of the stock') || ' for the receipt that came before, or count the '
          || 'stock. Corrections of the key for the ERP wait, and flow when the number is 0 or more.' as next_step,
+       jsonb_build_object('item', b.item, 'location', b.location, 'measure', b.measure, 'lot', nullif(b.lot, ''))
+         as about,
+       b.quantity::bigint as units, coalesce(m.evidence, '{}') as evidence,
        coalesce(o.wait_s, 3600) as wait_s
 from intermediate.int_touched_cells c
 cross join lateral (
@@ -110,7 +132,8 @@ cross join lateral (
   offset 0
 ) b
 left join lateral (
-  select string_agg(l.told, '; ' order by l.rec_from desc, l.fact_id) as movements
+  select string_agg(l.told, '; ' order by l.rec_from desc, l.fact_id) as movements,
+         array_agg('fact:' || l.fact_id order by l.rec_from desc, l.fact_id) as evidence
   from (
     select t.rec_from, t.fact_id, t.source || ' ' || t.event_key || ': ' || m.delta || ' at '
              || to_char(t.rec_from at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || ' (' || t.fact_id || ')' as told
@@ -139,6 +162,9 @@ select 'balance_gap',
          || ': ' || abs(g.missing) || ' units ' || case when g.missing > 0 then 'came in' else 'went out' end
          || ' untold (' || g.fact_id || ')',
        'Ask ' || g.source || ' for its events of the item between the two numbers.',
+       jsonb_build_object('item', g.item, 'location', g.location, 'measure', g.measure, 'lot', nullif(g.lot, ''),
+         'source', g.source),
+       g.missing::bigint, array['fact:' || g.fact_id],
        s.lag_s + s.hold_s
 from intermediate.int_touched_cells c
 cross join lateral (

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import psycopg
 
+from syncline.exceptions import close_gone, open_from, wake_snoozed
 from syncline.resolve.causes import CAUSES, SUSPECTED
 
 # A delay reaches nobody before its owner is overdue: then its key is thought about again.
@@ -61,19 +62,26 @@ select distinct item, location, measure, replace(rule, '_', ' '), due_at from be
 # Raised once: what a person closed by hand stays closed, although its cause still stands.
 _RAISE = """
 with due as (
-  select s.suspicion_id, n.rule, n.subject, n.next_step, s.raised_at is null as is_new,
+  select s.suspicion_id, n.rule, n.subject, n.next_step, n.about, n.units, n.evidence, s.raised_at is null as is_new,
          n.detail || '; since ' || to_char(s.noticed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as detail
   from suspected n join ops.suspicions s on (s.rule, s.subject) = (n.rule, n.subject) and s.ended_at is null
   where s.due_at <= %(as_of)s
 ), raised as (
   update ops.suspicions s set raised_at = %(as_of)s from due d where d.suspicion_id = s.suspicion_id and d.is_new
 )
-insert into causes (rule, subject, detail, next_step, is_new) select rule, subject, detail, next_step, is_new from due
+insert into causes (rule, subject, detail, next_step, about, units, evidence, is_new)
+select rule, subject, detail, next_step, about, units, evidence, is_new from due
 """
+_NEW = """select distinct on (rule, subject) rule, subject, detail, next_step, about, units, evidence from causes
+where is_new order by rule, subject, detail, next_step"""
+_HAS_NO_CAUSE = "not exists (select from causes c where c.rule = e.rule and c.subject = e.subject)"
 
 
 def sync_exceptions(conn: psycopg.Connection, batch_id: int, as_of: datetime) -> tuple[int, int]:
-    """Open what has no open exception yet, close what has no cause any more; returns (opened, resolved)."""
+    """Open what has none that stands, close what has no cause any more, wake what was snoozed until now.
+
+    Returns (opened or reopened, resolved).
+    """
     values = {"batch_id": batch_id, "as_of": as_of}
     with conn.transaction():
         conn.execute(_WAKE)
@@ -81,21 +89,7 @@ def sync_exceptions(conn: psycopg.Connection, batch_id: int, as_of: datetime) ->
         conn.execute(SUSPECTED, values)
         for statement in (_END_SUSPICIONS, _BEGIN_SUSPICIONS, _RAISE):
             conn.execute(statement, values)
-        opened = conn.execute(
-            """
-            insert into ops.exceptions (rule, subject, state, detail, next_step, batch_id, opened_at)
-            select rule, subject, 'open', min(detail), min(next_step), %(batch_id)s, %(as_of)s
-            from causes where is_new group by rule, subject
-            on conflict (rule, subject) where state = 'open' do nothing
-            """,
-            values,
-        ).rowcount
-        resolved = conn.execute(
-            f"""
-            update ops.exceptions e set state = 'resolved', resolved_at = %(as_of)s
-            where state = 'open' and {_IS_LOOKED_AT}
-              and not exists (select from causes c where c.rule = e.rule and c.subject = e.subject)
-            """.encode(),
-            values,
-        ).rowcount
+        opened = open_from(conn, _NEW, {}, at=as_of, batch_id=batch_id)
+        resolved = close_gone(conn, f"{_IS_LOOKED_AT} and {_HAS_NO_CAUSE}", {}, at=as_of)
+        wake_snoozed(conn, as_of)
     return opened, resolved

@@ -11,6 +11,8 @@ from datetime import datetime
 
 import psycopg
 
+from syncline.exceptions import close_gone, open_from
+
 RULE = "sequence_gap"
 WATCH_LOCK = 7240013
 # More than that is no gap-free sequence: the oldest are given up, so that one wrong declaration stays a small row.
@@ -21,7 +23,7 @@ RAISED_MAX = 50
 # Most looks find nothing missing and nothing to close: they make no tables.
 _IS_QUIET = """
 select not exists (select from ops.sequence_gaps where state = 'open')
-  and not exists (select from ops.exceptions where rule = %(rule)s and state = 'open')
+  and not exists (select from ops.exceptions where rule = %(rule)s and state <> 'resolved')
   and not exists (select from ops.sequences s join ops.current_sources c using (source)
     where c.sequence = 'gap_free' and not int8multirange(range_merge(s.seen)) <@ s.seen)
 """
@@ -68,6 +70,7 @@ where not g.is_given_up
 on conflict (source, first_no) where state = 'open' do nothing
 """
 _RAISE = """
+create temporary table raised_gaps on commit drop as
 with due as (
   select o.*, row_number() over (partition by o.source order by o.due_at, o.first_no) as place
   from ops.sequence_gaps o where o.state = 'open' and o.due_at <= %(now)s
@@ -76,21 +79,21 @@ with due as (
   where d.gap_id = o.gap_id and o.raised_at is null and d.place <= %(raised_max)s
   returning o.source, o.first_no, o.last_no, o.noticed_at
 )
-insert into ops.exceptions (rule, subject, state, detail, next_step, opened_at)
-select %(rule)s, source || '/' || first_no || '-' || last_no, 'open',
+select * from raised
+"""
+_FOUND = """
+select %(rule)s as rule, source || '/' || first_no || '-' || last_no as subject,
        source || ' never told ' || case when first_no = last_no then 'number ' || first_no
          else 'the ' || last_no - first_no + 1 || ' numbers ' || first_no || ' to ' || last_no end
          || ': between ' || first_no - 1 || ' and ' || last_no + 1 || ', missing since '
-         || to_char(noticed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+         || to_char(noticed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as detail,
        'Read again from before it: syncline sources pull ' || source || ' --since <instant>; else ask the owner of '
-         || source || ' for those events.',
-       %(now)s
-from raised
-on conflict (rule, subject) where state = 'open' do nothing
+         || source || ' for those events.' as next_step,
+       jsonb_build_object('source', source) as about, null::bigint as units, '{}'::text[] as evidence
+from raised_gaps
 """
 _RESOLVE = """
-update ops.exceptions e set state = 'resolved', resolved_at = %(now)s
-where e.rule = %(rule)s and e.state = 'open' and not exists (
+e.rule = %(rule)s and not exists (
   select from ops.sequence_gaps o
   where o.state in ('open', 'given up') and e.subject = o.source || '/' || o.first_no || '-' || o.last_no)
 """
@@ -119,8 +122,9 @@ def watch_sequences(conn: psycopg.Connection, now: datetime) -> Gaps:
             return Gaps(0, 0, 0)
         for statement in (_FIND, _GIVE_UP, _END, _BEGIN):
             conn.execute(statement, values)
-        raised = conn.execute(_RAISE, values).rowcount
-        resolved = conn.execute(_RESOLVE, values).rowcount
+        conn.execute(_RAISE, values)
+        raised = open_from(conn, _FOUND, {"rule": RULE}, at=now)
+        resolved = close_gone(conn, _RESOLVE, {"rule": RULE}, at=now)
         row = conn.execute("select count(*) from ops.sequence_gaps where state = 'open'").fetchone()
     assert row is not None
     return Gaps(int(row[0]), raised, resolved)

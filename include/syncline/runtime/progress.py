@@ -15,7 +15,7 @@ select (select count(*) from raw.facts)                                         
        (select count(*) from ops.outbox where state = 'applied')                       as applied,
        (select count(*) from ops.outbox where state in ('pending', 'sent', 'unknown', 'rejected')) as open,
        (select count(*) from ops.outbox where state = 'held')                          as held,
-       (select count(*) from ops.exceptions where state = 'open')                      as exceptions
+       (select count(*) from ops.exceptions where state <> 'resolved')                 as exceptions
 """
 
 # A queued key whose correction is held waits for a person, not for the pipeline.

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from syncline.outbox.exceptions import resolve_exception
+from syncline.exceptions import close_gone, resolve_exception
 from syncline.outbox.queue import queue_keys
 from syncline.outbox.transitions import lock_outbox, transition
 from syncline.targets.names import KINDS, Kind, Names
@@ -239,8 +239,9 @@ def _tell(conn: psycopg.Connection, policy: TargetPolicy, at: datetime) -> None:
         nameless = conn.execute(NAMELESS, values).fetchall()
     for item, location in nameless:
         tell_unreferenced(conn, target, item, location, at)
-    conn.execute(
-        "update ops.exceptions set state = 'resolved', resolved_at = %s where rule = 'target.no_reference' "
-        "and state = 'open' and starts_with(subject, %s) and subject <> all(%s)",
-        (at, f"{target} ", [f"{target} {item} {location}" for item, location in nameless]),
+    close_gone(
+        conn,
+        "e.rule = 'target.no_reference' and starts_with(e.subject, %(of)s) and e.subject <> all(%(nameless)s)",
+        {"of": f"{target} ", "nameless": [f"{target} {item} {location}" for item, location in nameless]},
+        at=at,
     )

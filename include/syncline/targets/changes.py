@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tenacity
 
 from syncline.errors import PartnerUnavailable
-from syncline.outbox.exceptions import open_exception, resolve_exceptions
+from syncline.exceptions import About, open_exception, resolve_exceptions
 from syncline.outbox.transitions import lock_outbox, prove_all
 from syncline.targets.durations import real
 
@@ -171,6 +171,7 @@ def report_mismatch(conn: psycopg.Connection, target: str, reference: str, told:
         conn, "push.reference_mismatch", f"{target} {reference}",
         detail=f"{target} shows {told} with our reference, which is another key or quantity. It settles nothing.",
         next_step="Compare the target's entry with ops.outbox of that id; ask the partner who wrote it.", at=at,
+        about=About(target=target),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from syncline.outbox.exceptions import open_exception, resolve_exception
+from syncline.exceptions import About, open_exception, resolve_exception
 from syncline.outbox.transitions import lock_outbox
 from syncline.targets.durations import real
 
@@ -169,7 +169,7 @@ def _tell_missing(
     conn: psycopg.Connection, target: str, asked: Sequence[Key], missing: Sequence[Key], at: datetime
 ) -> None:
     nameless = conn.execute(
-        "select subject from ops.exceptions where rule = 'target.no_reference' and state = 'open' "
+        "select subject from ops.exceptions where rule = 'target.no_reference' and state <> 'resolved' "
         "and subject = any(%s)",
         ([f"{target} {item} {location}" for item, location in missing],),
     ).fetchall()
@@ -181,4 +181,5 @@ def _tell_missing(
         open_exception(
             conn, "push.key_unknown", subject, detail=f"{target} has no number of {item} at {location}.",
             next_step="Stock the item there, or take the key out of what the target should show.", at=at,
+            about=About(target=target, item=item, location=location),
         )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from syncline.outbox.exceptions import open_exception
+from syncline.exceptions import About, open_exception
 from syncline.outbox.transitions import lock_outbox, prove, transition
 from syncline.targets.changes import report_mismatch, settle_exceptions
 from syncline.targets.claiming import lines_of
@@ -212,6 +212,8 @@ def close_rejected(conn: psycopg.Connection, policy: TargetPolicy, clock: Clock)
                     detail=f"{policy.target} refuses {item} at {location}: {reason}. Correction {correction_id} "
                     "is a dead letter.",
                     next_step="Make the item known there or map it; the next change of the key is sent again.", at=at,
+                    about=About(target=policy.target, item=item, location=location),
+                    evidence=[f"correction:{correction_id}"],
                 )  # fmt: skip
             escalate_recomputes(conn, policy.target, item, location, at)
     return len(rows)
@@ -230,4 +232,5 @@ def escalate_recomputes(conn: psycopg.Connection, target: str, item: str, locati
             detail=f"{target}: the last {RECOMPUTES_MAX} corrections of {item} at {location} ended without proof "
             "of effect.",
             next_step="See who else writes this number: ops.target_changes of the key, newest first.", at=at,
+            about=About(target=target, item=item, location=location),
         )  # fmt: skip

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from syncline.config.tables import UNNAMED
-from syncline.outbox.exceptions import open_exception
+from syncline.exceptions import About, open_exception
 from syncline.targets.adoption import adopt, share, unshare
 from syncline.targets.contract import AnswersLater, Document, FindsReferences, LineAnswer, ListsChanges, ShowsNumbers
 from syncline.targets.governance.turns import turn
@@ -128,7 +128,7 @@ class Referenced:
                     detail=f"{target} shows changes of the {kind} {ref!r}, which no name of ours stands for. They are "
                     f"kept under {name!r}.",
                     next_step=f"Name it in target_{kind}s.csv and `syncline config apply`; leave it if it is not ours.",
-                    at=self._clock.now(),
+                    at=self._clock.now(), about=About(target=target),
                 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from psycopg.types.json import Jsonb
 
-from syncline.outbox.exceptions import open_exception
+from syncline.exceptions import About, open_exception
 from syncline.outbox.release import NO_REFERENCE
 from syncline.outbox.transitions import lock_outbox, transition
 
@@ -131,5 +131,5 @@ def tell_unreferenced(conn: psycopg.Connection, target: str, item: str, location
         detail=f"{target}: {item} at {location} has no reference that a correction may be sent by.",
         next_step=f"Name the item in target_items.csv and the location in target_locations.csv for {target}, then "
         "`syncline config apply`. A changed name is taken over by itself when what is under way has closed.",
-        at=at,
+        at=at, about=About(target=target, item=item, location=location),
     )  # fmt: skip

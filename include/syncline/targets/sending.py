@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg.types.json import Jsonb
 
+from syncline.exceptions import About, open_exception
 from syncline.heard import listening
-from syncline.outbox.exceptions import open_exception
 from syncline.outbox.transitions import Step, lock_outbox, prove_all, transition_all
 from syncline.targets.changes import settle_all
 from syncline.targets.claiming import Claimed, claim
@@ -216,5 +216,5 @@ def escalate(conn: psycopg.Connection, target: str, line: tuple[str, str, str], 
         "and neither an answer nor the change list proves an effect.",
         next_step=f"Look for reference {line[0]} in {target}; if it is not there, "
         f"`syncline outbox deny {line[0][:12]} --by <you> --reason <why>`: it is computed anew.",
-        at=at,
+        at=at, about=About(target=target, item=line[1], location=line[2]), evidence=[f"correction:{line[0]}"],
     )  # fmt: skip

@@ -7,6 +7,7 @@ appeared since are taken; every ``resolve_every_s`` what was landed is decided. 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from syncline.config import apply, read_folder
+from syncline.home import project_root
 from syncline.landing import Load, land
 from syncline.registry import load_registry
 from syncline.resolve import build, open_batch
@@ -68,6 +70,8 @@ def feed(conn: psycopg.Connection, dsn: str, day: Day, faults: Faults, say: Call
     with TemporaryDirectory(prefix="syncline-twin-") as name:
         folder = Path(name)
         write_seeds(folder / "seeds", day.network)
+        # Rules of the product, whatever the network is.
+        shutil.copy(project_root() / "dbt_project" / "seeds" / "exception_rules.csv", folder / "seeds")
         apply(conn, read_folder(folder / "seeds"), day.start, "twin")
         fed = Fed(begin(day, faults, folder / "partners"), day.start_ms)
         desk = _Desk(conn, fed.world)

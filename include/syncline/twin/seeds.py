@@ -1,4 +1,4 @@
-"""Write the network as configuration: one CSV for each configuration table, in its column order.
+"""Write the network as configuration: one CSV for each configuration table that is the network's, in its column order.
 
 Empty ``valid_from`` and ``valid_to`` mean unbounded. Source ``*`` in a crosswalk means any source; location and
 item class ``*`` in an ownership rule mean any.
@@ -33,6 +33,7 @@ COLUMNS = {
     "subscriptions": ("subscriber", "event", "location", "item_class", "mode", "outside"),
     "target_items": ("target", "item", "ref"),
     "target_locations": ("target", "location", "ref"),
+    "owners": ("team", "location", "owner", "channel"),
 }  # fmt: skip
 # What documents state beside what flows in the demo.
 MEASURES_OF_DOCUMENTS = ("in_transit", "consigned", "available")
@@ -74,6 +75,7 @@ def rows(table: str, network: Network = DEMO) -> Iterator[Row]:
         "subscriptions": _subscriptions,
         "target_items": _same_names,
         "target_locations": _same_names,
+        "owners": _owners,
     }[table](network)
 
 
@@ -158,3 +160,14 @@ def _subscriptions(_: Network) -> Iterator[Row]:
 def _same_names(_: Network) -> Iterator[Row]:
     """The twin's targets call things as we do."""
     return iter(())
+
+
+def _owners(network: Network) -> Iterator[Row]:
+    for team in ("erp", "commerce", "finance"):
+        yield team, "*", f"{team} desk", f"{team}@example.com"
+    yield "warehouse", "*", "inventory control", "inventory@example.com"
+    for site in network.sites:
+        yield "warehouse", site.location, f"{site.location} floor", f"{site.location.lower()}@example.com"
+    yield "partner", "*", "partner desk", "partners@example.com"
+    for partner in network.partners:
+        yield "partner", partner.source, f"{partner.source} contact", f"edi@{partner.source.replace('_', '-')}.example"

@@ -121,6 +121,9 @@ def test_a_file_that_says_nothing_is_refused_with_evidence(
     ((rule, subject, detail),) = rows(loader, "select rule, subject, detail from ops.exceptions")
     assert (rule, subject) == ("file_refused", "acme_3pl/bad.edi")
     assert code in detail
+    # The bytes are one step from the exception.
+    evidence = "select v.kind, d.name from ops.exception_evidence v join raw.documents d on d.document_id = v.ref"
+    assert rows(loader, evidence) == [("document", "bad.edi")]
 
 
 def test_a_half_written_file_keeps_what_is_whole_and_says_so(

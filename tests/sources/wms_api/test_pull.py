@@ -99,6 +99,8 @@ def test_a_broken_record_is_kept_and_the_page_flows(
     assert loader.execute("select rule, subject from ops.exceptions").fetchall() == [
         ("source_contract", "dc1_wms/event_version_unknown")
     ]
+    evidence = "select v.kind, f.position from ops.exception_evidence v join raw.facts f on f.fact_id = v.ref"
+    assert loader.execute(evidence).fetchall() == [("fact", "events[1]")]
     assert pull(loader, client, source, NOW + timedelta(seconds=9)).load_id is None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from psycopg.types.json import Jsonb
 
 from syncline.edi.acknowledgments import acknowledged_by, acknowledged_interchanges
+from syncline.exceptions import resolve_exception
 from syncline.landing import Trouble
 from syncline.sources.sftp_edi.register import storable
 
@@ -34,8 +35,6 @@ _STORE = """insert into ops.edi_acknowledgments (source, document_id, received_a
     values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 _ANSWERED = """update ops.edi_outbound set state = 'acknowledged', is_accepted = %s, answered_at = %s
     where outbound_id = %s"""
-_CLOSE = """update ops.exceptions set state = 'resolved', resolved_at = %s
-    where rule = 'acknowledgment_overdue' and subject = %s and state = 'open'"""
 _OVERDUE = """select name, kind, sent_at, due_at from ops.edi_outbound
     where source = %s and state = 'sent' and expects_answer and due_at <= %s order by due_at, outbound_id limit %s"""
 
@@ -122,7 +121,7 @@ class Answers:
             is_last_word = each.kind != "TA1" or not each.is_accepted
             if each.sent is not None and each.sent.expects_answer and is_last_word:
                 conn.execute(_ANSWERED, [each.is_accepted, self._now, each.sent.row])
-                conn.execute(_CLOSE, [self._now, f"{self._source}/{each.sent.name}"])
+                resolve_exception(conn, "acknowledgment_overdue", f"{self._source}/{each.sent.name}", at=self._now)
 
     def _unmatched(self, each: Statement) -> Trouble:
         return Trouble(

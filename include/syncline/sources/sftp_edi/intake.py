@@ -116,7 +116,8 @@ def _document(source: Source, content: bytes, size: int, left: Left) -> tuple[Do
         is_kept=True,
         size_bytes=size,
     )
-    return document, _troubles(source, reading, faults)
+    told_by = document_id(source.name, FEED, document.name, sha256(content).hexdigest())
+    return document, _troubles(source, reading, faults, (f"document:{told_by}",))
 
 
 def _status(left: Left, first: Finding | None) -> DocumentStatus:
@@ -146,7 +147,7 @@ def _accepted_before(conn: psycopg.Connection, source: str, digest: str) -> str 
     return f"{row[0]}, received {row[1].isoformat()}" if row else None
 
 
-def _troubles(source: Source, reading: Reading, faults: list[Finding]) -> list[Trouble]:
+def _troubles(source: Source, reading: Reading, faults: list[Finding], evidence: tuple[str, ...]) -> list[Trouble]:
     conflicts = [found for found in faults if found.code in CONFLICTS]
     others = [found for found in faults if found.code not in CONFLICTS]
     subject = f"{source.name}/{reading.file}"
@@ -157,7 +158,7 @@ def _troubles(source: Source, reading: Reading, faults: list[Finding]) -> list[T
             f"Ask {source.name} which of the two counts. If it is the new one, have it sent under a new number:"
             " what the first one said stands until then."
         )
-        troubles.append(Trouble("edi_conflict", subject, _ascii(text), step))
+        troubles.append(Trouble("edi_conflict", subject, _ascii(text), step, evidence))
     if others:
         facts = sum(len(each.facts) for each in reading.sets)
         if reading.is_refused:
@@ -168,7 +169,7 @@ def _troubles(source: Source, reading: Reading, faults: list[Finding]) -> list[T
         step = f"Send the positions to {source.name} and ask for a corrected file; a new file is read by itself."
         if others[0].code == "file_compressed":
             step = f"Ask {source.name} to send it unpacked; a new file is read by itself."
-        troubles.append(Trouble(rule, subject, _ascii(text), step))
+        troubles.append(Trouble(rule, subject, _ascii(text), step, evidence))
     return troubles
 
 

@@ -147,7 +147,7 @@ class Register:
                 f"{shown} ({entry.size} bytes) is refused: {reason} ({code}). It stays where it is.",
                 "Rename or remove it on the server, or correct `files.pattern` of the source.",
             )
-            open_troubles(self._conn, [trouble], self._now)
+            open_troubles(self._conn, self._source, [trouble], self._now)
 
     def overfull(self, why: str) -> None:
         """The folders hold more than a person can be told one by one."""
@@ -157,7 +157,7 @@ class Register:
             f"The server's folder is overfull: {why}.",
             "Have it cleared on the server, or correct `files.pattern` of the source; good files are read meanwhile.",
         )
-        open_troubles(self._conn, [trouble], self._now)
+        open_troubles(self._conn, self._source, [trouble], self._now)
 
     def unexplained(self, claim: Claim, error: OSError) -> None:
         """The server takes no reason file: the partner must be told by a person."""
@@ -169,7 +169,7 @@ class Register:
             "Ask the partner for the right to write into the folder of refused files; until then, send them what the"
             " exceptions `file_refused` say.",
         )
-        open_troubles(self._conn, [trouble], self._now)
+        open_troubles(self._conn, self._source, [trouble], self._now)
 
     def lose(self, claim: Claim) -> None:
         """A claimed file that is nowhere on the server."""
@@ -182,7 +182,7 @@ class Register:
                 f"{claim.name!a} was {detail}.",
                 "Ask the partner whether it was withdrawn, and for the file again if not.",
             )
-            open_troubles(self._conn, [trouble], self._now)
+            open_troubles(self._conn, self._source, [trouble], self._now)
 
     def _set(self, claim: Claim, columns: LiteralString, *values: object) -> None:
         self._id(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from syncline.errors import PartnerContractBroken, SynclineError
-from syncline.landing import Document, Fact, Load, Trouble, land
+from syncline.landing import Document, Fact, Load, Trouble, fact_id, land
 from syncline.landing.lane import source_lane
 from syncline.sources.summary import PullResult
 from syncline.sources.wms_api.mapping import Key, facts_of, key_of, number_of
@@ -201,6 +201,7 @@ def troubles_of(source: Source, pages: list[Document]) -> list[Trouble]:
             f"{source.name}/{code}",
             f"First seen at {fact.position}: {fact.fault_detail}",
             f"Show it to the owner of {source.name}; raw.facts lists every such record by fault_code.",
+            (f"fact:{fact_id(source.name, FEED, fact)}",),
         )
         for code, fact in sorted(codes.items())
     ]

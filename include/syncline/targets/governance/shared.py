@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import psycopg
 
 from syncline.errors import PartnerUnavailable
-from syncline.outbox.exceptions import open_exception, resolve_exception
+from syncline.exceptions import About, open_exception, resolve_exception
 from syncline.targets.governance.fingerprint import fingerprint
 from syncline.targets.governance.governor import Heard, Permit
 from syncline.targets.http import RETRY_AFTER_MAX_S, SERVER_ERROR, SLOW_DOWN, UNAUTHORIZED, LoginRefused, NotSent
@@ -162,7 +162,7 @@ class SharedGovernor:
             "changes; corrections wait as they are.",
             next_step=f"Correct the secret in connection {conn_id!r}: the next run goes on by itself. If the target "
             f"was at fault, `syncline targets resume {self._target}`.",
-            at=self._clock.now(),
+            at=self._clock.now(), about=About(target=self._target),
         )  # fmt: skip
 
     def pause(self, seconds: float, why: str = "it asked to wait") -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from psycopg.rows import class_row
 
 from syncline.errors import ConfigurationError
-from syncline.outbox.exceptions import resolve_exception
+from syncline.exceptions import resolve_exception
 from syncline.targets.governance.shared import RULE
 
 if TYPE_CHECKING:
