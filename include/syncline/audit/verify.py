@@ -221,7 +221,7 @@ def _leaf(raw: bytes) -> tuple[Leaf | None, bytes, str | None]:
         digest = bytes.fromhex(said["hash"])
         is_typed = type(leaf.seal_no) is int and type(leaf.leaf_no) is int
         is_typed = is_typed and all(type(text) is str for text in (leaf.stream, leaf.key, leaf.body))
-        line = leaf_line(leaf.seal_no, leaf.leaf_no, leaf.stream, leaf.key, leaf.body, said["hash"])
+        line = leaf_line(leaf.seal_no, leaf.leaf_no, leaf.stream, leaf.key, leaf.body, digest.hex())
         is_canonical = is_typed and line.encode() == raw
     except (ValueError, KeyError, TypeError, RecursionError):
         return None, b"", None
