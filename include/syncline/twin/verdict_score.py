@@ -77,7 +77,7 @@ def verdict_scores(
     conn: psycopg.Connection[Any], world: World, lived: Lived, widths: Mapping[str, list[int]]
 ) -> list[VerdictScore]:
     """One score for each type of site, in the order of the network."""
-    told = _Told(world, lived)
+    told = Told(world, lived)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     types = {site.location: site_type(site) for site in world.day.network.sites}
     for row in conn.execute(VERDICTS):
@@ -110,7 +110,7 @@ def _score(kind: str, count: Counter[str], widths: list[int]) -> VerdictScore:
     )  # fmt: skip
 
 
-class _Told:
+class Told:
     """What the owner told of each key up to an instant, every transaction once, and when statements are really of."""
 
     def __init__(self, world: World, lived: Lived) -> None:
