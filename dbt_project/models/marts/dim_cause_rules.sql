@@ -16,7 +16,7 @@ from (
   (4, 'told_later', 'late feed', 'architecture', 'facts came after that, and explain all of it'),
   (5, 'no_movement_feed', 'no feed', 'architecture', 'nobody tells movements of the key: its statements differ because stock moved'),
   (6, 'told_differently', 'key conflict', 'architecture', 'two bodies under one key between them differ by as much'),
-  (7, 'unmapped_fact', 'mapping', 'architecture', 'a quarantined fact of the place between them says as much'),
+  (7, 'unmapped_fact', 'mapping', 'architecture', 'a quarantined fact of the place between them says as much, and fits no other key'),
   (8, 'gap_in_the_book', 'sequence gap', 'architecture', 'the balances that the source states with its movements miss as much'),
   (9, 'told_twice', 'duplicate', 'architecture', 'two sources tell as much at one time under two keys, and both count'),
   (10, 'taken_back', 'misstated', 'partner', 'a statement of the partner is off by as much, and what follows it is not'),

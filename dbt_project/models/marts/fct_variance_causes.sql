@@ -43,8 +43,8 @@ paired as materialized (
     b.sequence as base_sequence,
     d.disposition,
     n.amount,
-    case when s.said_from < b.said_from then -n.amount else n.amount end as came,
-    s.said_from < b.said_from as is_earlier,
+    case when (s.said_to, s.said_from) < (b.said_to, b.said_from) then -n.amount else n.amount end as came,
+    (s.said_to, s.said_from) < (b.said_to, b.said_from) as is_earlier,
     least(s.said_from, b.said_from) as opens_at,
     greatest(s.said_to, b.said_to) as closes_at
   from variances as v
@@ -104,14 +104,17 @@ explained as (
   group by c.variance
 ),
 
+feeds as materialized (
+  select location, measure
+  from {{ ref('stg_facts') }}
+  where kind = 'movement' and quarantine_code is null and not is_test
+  group by location, measure
+),
+
 without_feed as (
   select p.fact_id as variance, 'no_movement_feed' as rule, '{}'::text[] as facts, p.document_id
   from paired as p
-  where not exists (
-    select from {{ ref('stg_facts') }} as x
-    where x.item = p.item and x.location = p.location and x.measure = p.measure
-      and x.kind = 'movement' and x.quarantine_code is null and not x.is_test
-  )
+  where not exists (select from feeds as f where f.location = p.location and f.measure = p.measure)
 ),
 
 told_differently as (
@@ -131,8 +134,8 @@ waiting as materialized (
   where d.disposition = 'quarantined' and f.kind = 'movement' and f.quantity_as_written ~ '^[+-]?\d{1,15}(\.\d{1,9})?$'
 ),
 
-unmapped as (
-  select p.fact_id as variance, 'unmapped_fact' as rule, array[w.fact_id] as facts, w.document_id
+likely as (
+  select p.fact_id as variance, w.fact_id, w.document_id, p.item, p.location, p.measure, p.lot
   from paired as p
   inner join waiting as w
     on p.location = coalesce(w.location, p.location) and p.measure = coalesce(w.measure, p.measure)
@@ -141,6 +144,16 @@ unmapped as (
   left join {{ source('ops', 'current_unit_factors') }} as u
     on p.item = u.item and w.uom = u.uom and w.said_from::date >= u.valid_from and w.said_from::date < u.valid_to
   where w.written * case when w.uom = i.base_uom then 1 else u.factor_num::numeric / u.factor_den end = p.came
+),
+
+-- What would explain several keys explains none.
+unmapped as (
+  select l.variance, 'unmapped_fact' as rule, array[l.fact_id] as facts, l.document_id
+  from likely as l
+  where not exists (
+    select from likely as o
+    where o.fact_id = l.fact_id and (o.item, o.location, o.measure, o.lot) <> (l.item, l.location, l.measure, l.lot)
+  )
 ),
 
 gaps as (
@@ -170,12 +183,14 @@ told_twice as (
     and y.said_from < x.said_to + (a.clock_skew_s + b.clock_skew_s) * interval '1 second'
 ),
 
--- What follows is off by as much the other way; or it never counted, and the partner's next statement fits, though no
--- statement of the owner found as much meanwhile.
+-- What follows is off by as much the other way, and by more when the owner counted: then it lost some, too. Or the statement
+-- never counted, and the partner's next one fits.
 taken_back as (
   select p.fact_id as variance, 'taken_back' as rule, array[n.fact_id] as facts, p.document_id
   from paired as p
-  inner join paired as n on p.fact_id = n.compared_to and p.amount = -n.amount
+  inner join paired as n
+    on p.fact_id = n.compared_to and sign(p.amount) = -sign(n.amount)
+    and (abs(p.amount) = abs(n.amount) or (p.source <> n.source and abs(p.amount) < abs(n.amount)))
   where p.feed = 'edi'
   union all
   select p.fact_id, 'taken_back', array[b.fact_id], b.document_id
@@ -189,15 +204,11 @@ taken_back as (
     select v.fact_id, v.verdict
     from {{ ref('verdicts') }} as v
     where v.item = p.item and v.location = p.location and v.measure = p.measure and v.lot = p.lot and v.source = p.source
-      and v.reported_from > p.reported_from
+      and v.reported_from >= p.reported_to
     order by v.reported_from asc, v.reported_to asc, {{ by_bytes('v.fact_id') }} asc
     limit 1
   ) as n
-  where p.feed = 'edi' and p.disposition <> 'applied' and n.verdict = 'match' and not exists (
-    select from paired as o
-    where o.item = p.item and o.location = p.location and o.measure = p.measure and o.lot = p.lot
-      and o.source <> p.source and o.came = p.came and o.opens_at < p.closes_at and p.opens_at < o.closes_at
-  )
+  where p.feed = 'edi' and p.disposition <> 'applied' and n.verdict = 'match'
 ),
 
 read_in_part as (
@@ -215,7 +226,7 @@ said_again as (
     select v.fact_id, v.reported
     from {{ ref('verdicts') }} as v
     where v.item = p.item and v.location = p.location and v.measure = p.measure and v.lot = p.lot and v.source = p.source
-      and v.reported_from < p.reported_from
+      and v.reported_to <= p.reported_from
     order by v.reported_from desc, v.reported_to desc, {{ by_bytes('v.fact_id') }} desc
     limit 1
   ) as n
@@ -318,11 +329,39 @@ evidence as (
 ),
 
 -- Of several facts that would do, the first in the order of their ids.
-found as (
-  select distinct on (e.variance) e.variance, e.rule, e.facts, e.document_id, r.cause, r.cause_class
+judged as (
+  select distinct on (e.variance) e.variance, e.rule, e.facts, e.document_id, r.cause, r.cause_class, r.rank
   from evidence as e
   inner join {{ ref('dim_cause_rules') }} as r on e.rule = r.rule
   order by e.variance asc, r.rank asc, e.facts asc, {{ by_bytes('e.document_id') }} asc
+),
+
+-- What a partner says beside the owner, and the owner found itself, meanwhile or from the same statement on, is one
+-- difference: it has one cause.
+seconded as (
+  select
+    p.fact_id as variance,
+    (array_agg(o.fact_id order by abs(o.came) desc, {{ by_bytes('o.fact_id') }}))[1] as owner_fact
+  from paired as p
+  inner join paired as o
+    on p.item = o.item and p.location = o.location and p.measure = o.measure and p.lot = o.lot and p.source <> o.source
+    and (p.compared_to = o.compared_to or (p.opens_at <= o.reported_from and p.closes_at > o.reported_from))
+  where p.is_standing and p.disposition <> 'applied' and o.disposition = 'applied'
+  group by p.fact_id, p.variances, p.is_earlier
+  having (case when p.is_earlier then -sum(o.came) else sum(o.came) end) = any(p.variances)
+),
+
+found as (
+  select
+    j.variance,
+    coalesce(o.rule, j.rule) as rule,
+    case when o.variance is null then j.facts else array_prepend(s.owner_fact, o.facts) end as facts,
+    coalesce(o.document_id, j.document_id) as document_id,
+    coalesce(o.cause, j.cause) as cause,
+    coalesce(o.cause_class, j.cause_class) as cause_class
+  from judged as j
+  left join seconded as s on j.variance = s.variance
+  left join judged as o on s.owner_fact = o.variance
 ),
 
 closed as (
