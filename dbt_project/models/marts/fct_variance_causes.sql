@@ -31,6 +31,15 @@ variances as (
   inner join {{ source('ops', 'verdict_history') }} as l on e.fact_id = l.fact_id and e.last_batch = l.batch_id
 ),
 
+-- Until its receipt at the latest: what came after that was not meant.
+stated as (
+  select
+    s.fact_id, s.source, s.feed, s.sequence, s.document_id, s.said_from,
+    least(s.said_to, greatest(s.received_at + k.clock_skew_s * interval '1 second', s.said_from + interval '1 microsecond')) as said_to
+  from {{ ref('stg_facts') }} as s
+  left join {{ source('ops', 'current_speakers') }} as k on s.source = k.source
+),
+
 -- `came`: units that came in between the two statements beyond what was told, whichever of them is the later.
 paired as materialized (
   select
@@ -48,8 +57,8 @@ paired as materialized (
     least(s.said_from, b.said_from) as opens_at,
     greatest(s.said_to, b.said_to) as closes_at
   from variances as v
-  inner join {{ ref('stg_facts') }} as s on v.fact_id = s.fact_id
-  inner join {{ ref('stg_facts') }} as b on v.compared_to = b.fact_id
+  inner join stated as s on v.fact_id = s.fact_id
+  inner join stated as b on v.compared_to = b.fact_id
   left join {{ ref('int_dispositions') }} as d on v.fact_id = d.fact_id
   -- Of several possible ones the least: a cause must explain at least that.
   cross join lateral (select u as amount from unnest(v.variances) as u order by abs(u) asc, u asc limit 1) as n
