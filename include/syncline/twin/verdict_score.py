@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import accumulate
 from operator import itemgetter
 from statistics import median
@@ -100,6 +100,12 @@ def verdict_scores(
         _score(kind, counts[kind], [w for loc in widths if types[loc] == kind for w in widths[loc]])
         for kind in dict.fromkeys(types.values())
     ]
+
+
+def overall(scores: list[VerdictScore]) -> VerdictScore:
+    """All sites together; widths of different sites are not one figure."""
+    counted = [each.name for each in fields(VerdictScore)][1:-1]
+    return VerdictScore("all", *(sum(getattr(each, name) for each in scores) for name in counted), None)
 
 
 def _score(kind: str, count: Counter[str], widths: list[int]) -> VerdictScore:
