@@ -86,7 +86,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
         variances = (row["unexplained_variances"], row["partner_variances"], row["variances"])
         table.add_row(
             f"{row['source']} {row['feed']}",
-            str(row.get("day") or row["days"]),
+            str(row["day"])[2:] if "day" in row else str(row["days"]),
             str(row["documents"]),
             str(row["lines"]),
             f"{row['late_documents']}/{row['late_lines']}",
@@ -96,10 +96,9 @@ def _print(rows: list[dict[str, Any]]) -> None:
             str(row["short_lines"]),
             "/".join(map(str, variances)),
         )
-    console = Console()
-    console.print(table)
+    Console().print(table)
     for further in filter(None, map(_further, rows)):
-        console.print(further, highlight=False)
+        typer.echo(further)
 
 
 def _further(row: dict[str, Any]) -> str:
