@@ -4,35 +4,34 @@
 {%- set flagged = "('discrepancy', 'delay')" %}
 {%- set counts = "('applied', 'absorbed')" %}
 
+-- The newest row of each statement, beside its first one. Not joined: the planner would expect one row, and everything
+-- after it in loops.
 with ends as (
-  select fact_id, min(batch_id) as first_batch, max(batch_id) as last_batch
+  select distinct on (fact_id)
+    fact_id, item, location, measure, lot, source, reported, reported_from, reported_to, verdict,
+    verdict in {{ flagged }} as is_standing,
+    compared_to as compared_last,
+    variances as variances_last,
+    recorded_at as moved_at,
+    first_value(compared_to) over opening as compared_first,
+    first_value(variances) over opening as variances_first,
+    first_value(recorded_at) over opening as opened_at,
+    first_value(batch_id) over opening as opened_batch
   from {{ source('ops', 'verdict_history') }}
-  group by fact_id
+  window opening as (partition by fact_id order by batch_id)
+  order by fact_id asc, batch_id desc
 ),
 
 variances as (
   select
-    o.fact_id,
-    o.item, o.location, o.measure, o.lot,
-    o.source,
-    o.reported,
-    o.reported_from,
-    o.reported_to,
-    o.batch_id as opened_batch,
-    o.recorded_at as opened_at,
-    l.recorded_at as moved_at,
-    l.verdict,
-    l.verdict in {{ flagged }} as is_standing,
-    l.compared_to as compared_last,
-    case when l.verdict in {{ flagged }} then l.compared_to else o.compared_to end as compared_to,
-    case when l.verdict in {{ flagged }} then l.variances else o.variances end as variances
+    e.*,
+    case when e.is_standing then e.compared_last else e.compared_first end as compared_to,
+    case when e.is_standing then e.variances_last else e.variances_first end as variances
   from ends as e
-  inner join {{ source('ops', 'verdict_history') }} as o on e.fact_id = o.fact_id and e.first_batch = o.batch_id
-  inner join {{ source('ops', 'verdict_history') }} as l on e.fact_id = l.fact_id and e.last_batch = l.batch_id
 ),
 
 -- Until its receipt at the latest: what came after that was not meant.
-stated as (
+stated as not materialized (
   select
     s.fact_id, s.source, s.feed, s.sequence, s.document_id, s.said_from,
     least(s.said_to, greatest(s.received_at + k.clock_skew_s * interval '1 second', s.said_from + interval '1 microsecond')) as said_to
@@ -66,7 +65,9 @@ paired as materialized (
 
 -- Movements of the key between the two. An interval is at most a day of 25 hours: older ones cannot reach in.
 told as materialized (
-  select p.fact_id as variance, m.*, d.disposition, d.decided_by
+  select
+    p.fact_id as variance, p.came, p.is_standing, p.verdict, p.opened_at, p.opened_batch, p.moved_at, m.*, d.disposition,
+    d.decided_by
   from paired as p
   cross join lateral (
     select
@@ -84,13 +85,12 @@ told as materialized (
 -- What closed it: facts that came, or were mapped, after the release that opened it.
 closing as (
   select
-    t.variance, t.fact_id, t.document_id, t.source, t.said_from, t.received_at <= p.opened_at as is_mapped,
+    t.variance, t.fact_id, t.document_id, t.source, t.said_from, t.received_at <= t.opened_at as is_mapped,
     t.feed = 'edi' and t.received_at > t.said_to + (s.lag_s + s.hold_s) * interval '1 second' as is_overdue
   from told as t
-  inner join paired as p on t.variance = p.fact_id
   left join {{ source('ops', 'current_sources') }} as s on t.source = s.source
-  where p.verdict in ('match', 'incomparable') and t.disposition in {{ counts }}
-    and t.batch_id > p.opened_batch and t.received_at <= p.moved_at
+  where t.verdict in ('match', 'incomparable') and t.disposition in {{ counts }}
+    and t.batch_id > t.opened_batch and t.received_at <= t.moved_at
   union all
   select p.fact_id as variance, b.fact_id, b.document_id, b.source, b.said_from, false as is_mapped, false as is_overdue
   from paired as p
@@ -129,9 +129,8 @@ without_feed as (
 told_differently as (
   select t.variance, 'told_differently' as rule, array[t.decided_by, t.fact_id] as facts, t.document_id
   from told as t
-  inner join paired as p on t.variance = p.fact_id
   inner join {{ ref('stg_facts') }} as k on t.decided_by = k.fact_id
-  where t.disposition = 'conflict' and t.quantity - k.quantity = p.came
+  where t.disposition = 'conflict' and t.quantity - k.quantity = t.came
 ),
 
 waiting as materialized (
@@ -184,10 +183,9 @@ told_twice as (
   from told as x
   inner join told as y on x.variance = y.variance and x.quantity = y.quantity and x.source < y.source
     and x.event_key <> y.event_key
-  inner join paired as p on x.variance = p.fact_id and p.came = -x.quantity
   inner join {{ source('ops', 'current_speakers') }} as a on x.source = a.source
   inner join {{ source('ops', 'current_speakers') }} as b on y.source = b.source
-  where x.disposition in {{ counts }} and y.disposition in {{ counts }}
+  where x.quantity = -x.came and x.disposition in {{ counts }} and y.disposition in {{ counts }}
     and x.said_from < y.said_to + (a.clock_skew_s + b.clock_skew_s) * interval '1 second'
     and y.said_from < x.said_to + (a.clock_skew_s + b.clock_skew_s) * interval '1 second'
 ),
@@ -228,9 +226,17 @@ read_in_part as (
   )
 ),
 
+moved as (
+  select variance, sum(quantity) as moved
+  from told
+  where disposition in {{ counts }}
+  group by variance
+),
+
 said_again as (
   select p.fact_id as variance, 'said_again' as rule, array[n.fact_id] as facts, p.document_id
   from paired as p
+  inner join moved as m on p.fact_id = m.variance
   cross join lateral (
     select v.fact_id, v.reported
     from {{ ref('verdicts') }} as v
@@ -239,9 +245,7 @@ said_again as (
     order by v.reported_from desc, v.reported_to desc, {{ by_bytes('v.fact_id') }} desc
     limit 1
   ) as n
-  where p.feed = 'edi' and n.reported = p.reported and not p.is_earlier and -p.came = (
-    select sum(t.quantity) from told as t where t.variance = p.fact_id and t.disposition in {{ counts }}
-  )
+  where p.feed = 'edi' and n.reported = p.reported and not p.is_earlier and p.came = -m.moved
 ),
 
 -- The numbers between the key's own facts around the two statements, of the source that numbers its events there.
@@ -375,7 +379,7 @@ found as (
 
 closed as (
   select
-    p.fact_id,
+    p.*,
     case
       when p.verdict = 'gone' then 'withdrawn'
       when not p.is_standing then 'explained'
@@ -412,13 +416,12 @@ select
   cardinality(p.variances) = 1 as is_decided,
   p.verdict,
   p.opened_at,
-  c.closed_by is not null as is_closed,
-  c.closed_by,
+  p.closed_by is not null as is_closed,
+  p.closed_by,
   f.cause,
   f.cause_class,
   f.rule,
   f.facts as evidence,
   coalesce(f.document_id, p.document_id) as document_id
-from paired as p
+from closed as p
 inner join found as f on p.fact_id = f.variance
-inner join closed as c on p.fact_id = c.fact_id

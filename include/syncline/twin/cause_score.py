@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from psycopg.rows import namedtuple_row
+from psycopg.rows import class_row
 
 from syncline.twin.labels import LATE, Label, Labels, Said
 from syncline.twin.ledger import Key
@@ -41,6 +41,27 @@ RAISED = """
 select state, substring(detail from '\\(([0-9a-f]{16,})\\)$') as fact_id from ops.exceptions
 where rule = 'discrepancy' order by exception_id
 """
+
+
+@dataclass(frozen=True)
+class _Variance:
+    fact_id: str
+    item: str
+    location: str
+    measure: str
+    source: str
+    reported: int
+    line_key: str
+    base_source: str
+    base: int
+    base_line: str
+    end_source: str | None
+    end: int | None
+    end_line: str | None
+    verdict: str
+    is_closed: bool | None
+    cause: str | None
+    cause_class: str | None
 
 
 @dataclass(frozen=True)
@@ -79,7 +100,7 @@ def cause_score(conn: psycopg.Connection[Any], world: World, lived: Lived) -> Ca
     right = mixed = unlabelled = still_open = 0
     wrong: list[str] = []
     late: set[str] = set()
-    with conn.cursor(row_factory=namedtuple_row) as cursor:
+    with conn.cursor(row_factory=class_row(_Variance)) as cursor:
         for row in cursor.execute(VARIANCES):
             label = _label(labels, row)
             if label.cause == LATE:
@@ -102,10 +123,10 @@ def cause_score(conn: psycopg.Connection[Any], world: World, lived: Lived) -> Ca
     )  # fmt: skip
 
 
-def _label(labels: Labels, row: Any) -> Label:
+def _label(labels: Labels, row: _Variance) -> Label:
     """By the pair that was compared last; of one that fits now, by the pair that opened it."""
     key = Key(row.location, row.item, row.measure)
     said = Said(row.source, row.reported, row.line_key)
-    if row.verdict in ("discrepancy", "delay") and row.end_line is not None:
+    if row.verdict in ("discrepancy", "delay") and row.end_source and row.end is not None and row.end_line:
         return labels.of(key, said, Said(row.end_source, row.end, row.end_line))
     return labels.of(key, said, Said(row.base_source, row.base, row.base_line))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import accumulate
 from operator import itemgetter
 from statistics import median
@@ -104,8 +104,12 @@ def verdict_scores(
 
 def overall(scores: list[VerdictScore]) -> VerdictScore:
     """All sites together; widths of different sites are not one figure."""
-    counted = [each.name for each in fields(VerdictScore)][1:-1]
-    return VerdictScore("all", *(sum(getattr(each, name) for each in scores) for name in counted), None)
+    return VerdictScore(
+        "all", sum(each.compared for each in scores), sum(each.decided for each in scores),
+        sum(each.flagged for each in scores), sum(each.true_flagged for each in scores),
+        sum(each.differing_decided for each in scores), sum(each.true_flagged_decided for each in scores),
+        sum(each.flagged_decided for each in scores), None,
+    )  # fmt: skip
 
 
 def _score(kind: str, count: Counter[str], widths: list[int]) -> VerdictScore:
