@@ -150,6 +150,24 @@ def test_every_state_and_change_of_an_exception_is_explained(codes_page: str) ->
     assert {*STATES, *RESOLUTIONS, *re.findall(r"'(\w+)'", changes.group(1))} - section == set()
 
 
+def test_every_cause_is_explained() -> None:
+    rules = (MODELS / "marts" / "dim_cause_rules.sql").read_text(encoding="utf-8")
+    named = re.findall(r"\((\d+), '(\w+)', '([\w ]+)', '(\w+)', '([^']+)'\)", rules)
+    page = (ROOT / "docs" / "reference" / "causes.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| (\d+) \| `(\w+)` \| ([\w ]+) \| (\w+) \| (.+) \|$", page, re.MULTILINE)
+    assert len(named) > 10
+    assert told == named
+
+
+def test_every_figure_of_the_scorecard_is_explained() -> None:
+    marts = yaml.safe_load((MODELS / "marts" / "_marts__models.yml").read_text(encoding="utf-8"))
+    model = next(each for each in marts["models"] if each["name"] == "fct_partner_scorecard")
+    page = (ROOT / "docs" / "reference" / "causes.md").read_text(encoding="utf-8").partition("## Scorecard")[2]
+    told = {name for line in page.splitlines() if line.startswith("| `") for name in TICKED.findall(line)}
+    told |= {f"acknowledgments{name}" for name in told if name.startswith("_")}
+    assert {column["name"] for column in model["columns"]} - {"source", "feed", "day"} - told == set()
+
+
 def test_the_environment_page_is_complete_and_names_nothing_else() -> None:
     page = (ROOT / "docs" / "reference" / "environment.md").read_text(encoding="utf-8")
     files = [*PRODUCT.rglob("*.py"), *(ROOT / "plugins").rglob("*.py"), ROOT / "dbt_project" / "profiles.yml"]

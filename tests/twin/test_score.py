@@ -42,6 +42,7 @@ def test_drift_is_units_times_time_inside_the_day() -> None:
     meter.set_shown(ONE, START_MS + 5 * hour_ms // 2, 57)
     meter.set_shown(ONE, START_MS + 9 * hour_ms, 0)
     assert meter.unit_ms() == 10 * hour_ms + 3 * hour_ms // 2
+    assert meter.wrong_ms == {"DC1": 3 * hour_ms // 2}
     assert meter.unit_ms() == 10 * hour_ms + 3 * hour_ms // 2
 
 
@@ -62,7 +63,7 @@ def test_a_baselines_figures() -> None:
 
 
 def test_an_outcome_survives_the_wire() -> None:
-    outcome = Outcome("it", {ONE: 9}, {ONE}, [40, 6, 1], 1, 7_199_999)
+    outcome = Outcome("it", {ONE: 9}, {ONE}, [40, 6, 1], 1, 7_199_999, {"DC1": 5})
     assert Outcome.from_json(json.loads(json.dumps(outcome.as_json()))) == outcome
 
 

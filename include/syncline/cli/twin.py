@@ -13,6 +13,7 @@ import typer
 from syncline.home import project_root, state_home
 
 if TYPE_CHECKING:
+    from syncline.twin.schedule import Day
     from syncline.twin.server import Settings, Twin
 
 app = typer.Typer(
@@ -85,15 +86,23 @@ def score(
     items: Annotated[int, typer.Option(help="With --days: stocked at each of the three sites.")] = 6_700,
     seed: Annotated[int, typer.Option(help="With --days.")] = 7,
     faults: Annotated[str, typer.Option(help=f"With --days: {FAULTS_HELP}")] = "all",
+    files_every_h: Annotated[int, typer.Option(help="With --days: hours between two 846 of a partner.", min=1)] = 12,
+    resolve_every_min: Annotated[
+        int, typer.Option(help="With --days: minutes between two batches, a multiple of 5.", min=5)
+    ] = 360,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure Syncline and the baselines against the truth, of a running twin or of a simulated week.
 
     With --days the twin's feeds go through the real landing and resolve as fast as these can; nothing is pushed.
-    Example: syncline twin score --days 7 --events 500000
+    Verdicts and causes are held against the labels of the twin's own log, every warehouse against the usual feeds.
+    Examples: syncline twin score --days 7 --events 500000
+    syncline twin score --days 7 --events 20000 --items 80 --files-every-h 2 --resolve-every-min 65
     """
     if days is not None:
-        _score_week(days, events, items, seed, faults, as_json)
+        from syncline.twin.week import large_day
+
+        _score_week(large_day(seed, days, events, items, files_every_h * 3600), faults, resolve_every_min * 60, as_json)
         return
     import dataclasses
     import json
@@ -118,20 +127,20 @@ def score(
         print_table(scores, held, value["status"])
 
 
-def _score_week(days: float, events: int, items: int, seed: int, faults: str, as_json: bool) -> None:
+def _score_week(day: Day, faults: str, resolve_every_s: int, as_json: bool) -> None:
     import json
     from functools import partial
 
     from syncline.runtime.databases import throw_away
     from syncline.twin.fault_settings import read_faults
-    from syncline.twin.week import large_day, live_week
+    from syncline.twin.week import live_week
     from syncline.twin.week_table import print_week
 
-    day, named = large_day(seed, days, events, items), read_faults(faults)
+    named = read_faults(faults)
     with throw_away(state_home().resolve(), "week") as (dsn, conn):
-        week = live_week(conn, dsn, day, named, partial(typer.echo, err=True))
+        week = live_week(conn, dsn, day, named, partial(typer.echo, err=True), resolve_every_s)
     if as_json:
-        typer.echo(json.dumps(week.as_json(), indent=2))
+        typer.echo(json.dumps(week.as_json(), indent=2, default=str))
     else:
         print_week(week)
 

@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 from syncline.audit.entries import note_dispositions
 from syncline.errors import BatchHeld, TerminalError
 from syncline.history.published import record_published
+from syncline.history.verdicts import record_verdicts
 from syncline.outbox.breakers import trip_breakers
 from syncline.outbox.exceptions import sync_missing_keys, sync_unconfirmed
 from syncline.outbox.identity import correction_id
@@ -127,6 +128,7 @@ def release(
         sync_unconfirmed(conn, batch_id, at=now)
         record_published(conn, batch_id)
         note_dispositions(conn, batch_id)
+        record_verdicts(conn, batch_id)
         moved = [(row["target"], row["item"], row["location"]) for row in rows if row["requeue"]]
         queue_keys(conn, moved, "reading moved", now)
         done.requeued = len(moved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,6 +38,17 @@ class Posting(NamedTuple):
     reason: str
 
 
+class Untold(NamedTuple):
+    """A true change of a key that no movement ever told, and why (the constants below)."""
+
+    at_ms: int
+    units: int
+    why: str
+
+
+# Why: its event was lost, its event named a code that nobody maps, a count found it and told the balance, its 3PL wrote
+# no document, or its site tells movements of that measure to nobody.
+LOST, MISNAMED, COUNTED, NO_DOCUMENT, NO_FEED = "lost event", "unknown sku", "count", "no document", "no feed"
 Listener = Callable[[Posting], set[str]]  # answers with the measures whose effects it passes on
 
 
@@ -53,6 +65,7 @@ class Books:
         self._transactions = 0
         self._listeners: dict[str, Listener] = {}
         self.lost_ms: dict[Key, int] = {}  # when the last event was posted that nobody can count
+        self.untold: dict[Key, list[Untold]] = defaultdict(list)
         self.logs = {
             site.location: WmsLog(
                 site.location,
@@ -123,7 +136,7 @@ class Books:
             self._apply(location, posting)
             return
         if effects and self._faults.lost_event and self._rng.random() < self._faults.lost_event:
-            self._apply(location, posting._replace(at_ms=log.lose(at_ms)), is_lost=True)
+            self._apply(location, posting._replace(at_ms=log.lose(at_ms)), LOST)
             self._count.add("lost_event")
             return
         self._tell_garbled(log, at_ms, kind, transaction_id, numbered, extra)
@@ -135,7 +148,7 @@ class Books:
         posted = log.append(
             at_ms, kind, transaction_id, numbered, book=self._book_after(location, numbered, effects), **extra
         )
-        self._apply(location, posting._replace(at_ms=posted.posted_ms), is_lost=is_misnamed)
+        self._apply(location, posting._replace(at_ms=posted.posted_ms), MISNAMED if is_misnamed else None)
         # A late event is not retried: the retry would be heard first and carry the event to its own, later time.
         if posted.visible_ms == posted.posted_ms and effects:
             self._tell_again(log, posted.posted_ms, kind, transaction_id, numbered, extra)
@@ -156,7 +169,11 @@ class Books:
         if log is not None:
             at_ms = log.append(at_ms, "inventory.adjusted", transaction_id, lines, mode=COUNT).posted_ms
         effects = [effect for effect in effects if effect.delta]
-        self._apply(location, Posting(at_ms, COUNT, transaction_id, lines, effects, reason))
+        self._apply(
+            location,
+            Posting(at_ms, COUNT, transaction_id, lines, effects, reason),
+            COUNTED if log is not None else None,
+        )
 
     def _book_after(
         self, location: str, lines: list[dict[str, Any]], effects: list[Effect]
@@ -169,15 +186,20 @@ class Books:
                 book[effect.item, effect.measure] += effect.delta
         return book
 
-    def _apply(self, location: str, posting: Posting, *, is_lost: bool = False) -> None:
-        """Book it to the truth and tell who listens. ``is_lost``: nobody can count what the WMS told of it."""
+    def _apply(self, location: str, posting: Posting, why: str | None = None) -> None:
+        """Book it to the truth and tell who listens. ``why``: no movement of the site's WMS tells it."""
         for effect in posting.effects:
             self.ledger.post(Key(location, effect.item, effect.measure), posting.at_ms, effect.delta, posting.reason)
         listener = self._listeners.get(location)
         passed_on = listener(posting) if listener and posting.effects else set()
-        if is_lost:
-            keys = {Key(location, each.item, each.measure) for each in posting.effects if each.measure not in passed_on}
-            self.lost_ms |= dict.fromkeys(keys, posting.at_ms)
+        if location in self.logs and why is None:
+            return
+        for effect in posting.effects:
+            if effect.measure not in passed_on:
+                key = Key(location, effect.item, effect.measure)
+                self.untold[key].append(Untold(posting.at_ms, effect.delta, why or _undocumented(effect.measure)))
+                if why in (LOST, MISNAMED):
+                    self.lost_ms[key] = posting.at_ms
 
     def _tell_garbled(
         self,
@@ -222,3 +244,7 @@ class Books:
             log.append(now_ms, kind, transaction_id, told, book=self._book_after(log.site, told, []), **extra)
 
         self._schedule.at(at_ms, tell)
+
+
+def _undocumented(measure: str) -> str:
+    return NO_FEED if measure == "allocated" else NO_DOCUMENT

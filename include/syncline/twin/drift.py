@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,14 @@ class _Gap:
 class DriftMeter:
     """Sum over all keys of |shown − truth| × time inside ``[start_ms, end_ms]``: exact, in unit-milliseconds.
 
+    ``wrong_ms``: for how long a key of a location was wrong, by whatever, over all its keys; whole after ``unit_ms``.
     Feed it in time order. What was set before ``start_ms`` holds from there on;
     a key counts from when its truth is set.
     """
 
     start_ms: int
     end_ms: int
+    wrong_ms: Counter[str] = field(default_factory=Counter)
     _total: int = 0
     _gaps: dict[StockKey, _Gap] = field(default_factory=dict)
 
@@ -48,5 +51,7 @@ class DriftMeter:
         if at_ms > gap.since_ms:
             off = 0 if gap.truth is None else abs(gap.shown - gap.truth)
             self._total += off * (at_ms - gap.since_ms)
+            if off:
+                self.wrong_ms[key.location] += at_ms - gap.since_ms
             gap.since_ms = at_ms
         return gap

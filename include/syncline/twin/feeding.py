@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from syncline.config import apply, read_folder
+from syncline.history.verdicts import record_verdicts
 from syncline.home import project_root
 from syncline.landing import Load, land
 from syncline.registry import load_registry
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from syncline.config.tables import Rows
     from syncline.registry import Source
     from syncline.sources.wms_api.mapping import Key
     from syncline.twin.faults import Faults
@@ -65,24 +67,41 @@ class Fed:
     dbt_s: float = 0.0
 
 
-def feed(conn: psycopg.Connection, dsn: str, day: Day, faults: Faults, say: Callable[[str], None]) -> Fed:
-    """Live ``day`` and push what is told through the empty, migrated warehouse of ``conn`` and ``dsn`` (its owner)."""
+def feed(
+    conn: psycopg.Connection,
+    dsn: str,
+    day: Day,
+    faults: Faults,
+    say: Callable[[str], None],
+    resolve_every_s: int = RESOLVE_EVERY_S,
+) -> Fed:
+    """Live ``day`` and push what is told through the empty, migrated warehouse of ``conn`` and ``dsn`` (its owner).
+
+    ``resolve_every_s``: a multiple of POLL_EVERY_S, so that polls and batches have instants in common.
+    """
     with TemporaryDirectory(prefix="syncline-twin-") as name:
         folder = Path(name)
         write_seeds(folder / "seeds", day.network)
         # Rules of the product, whatever the network is.
         shutil.copy(project_root() / "dbt_project" / "seeds" / "exception_rules.csv", folder / "seeds")
-        apply(conn, read_folder(folder / "seeds"), day.start, "twin")
+        apply(conn, _in_shadow(read_folder(folder / "seeds")), day.start, "twin")
         fed = Fed(begin(day, faults, folder / "partners"), day.start_ms)
         desk = _Desk(conn, fed.world)
         while not fed.world.is_quiet(fed.now_ms):
             fed.now_ms += POLL_EVERY_S * 1000 if fed.now_ms < day.end_ms else SETTLE_STEP_MS
             fed.world.advance(fed.now_ms)
             desk.take(fed.now_ms)
-            if (fed.now_ms - day.start_ms) % (RESOLVE_EVERY_S * 1000) == 0:
+            if (fed.now_ms - day.start_ms) % (resolve_every_s * 1000) == 0:
                 _resolve(conn, dsn, folder / "dbt", fed, say)
         _resolve(conn, dsn, folder / "dbt", fed, say)
     return fed
+
+
+def _in_shadow(rows: Rows) -> Rows:
+    """The same configuration, but no target is written to: what it would be sent is recorded."""
+    for row in rows["subscriptions"]:
+        row["mode"] = "shadow" if row["event"] == "books" else "off"
+    return rows
 
 
 def _resolve(conn: psycopg.Connection, dsn: str, target: Path, fed: Fed, say: Callable[[str], None]) -> None:
@@ -90,6 +109,7 @@ def _resolve(conn: psycopg.Connection, dsn: str, target: Path, fed: Fed, say: Ca
     if batch is None:
         return
     built = build(conn, dsn, batch.batch_id, target)
+    record_verdicts(conn, batch.batch_id)
     conn.execute("update ops.batches set state = 'released' where batch_id = %s", (batch.batch_id,))
     rows = conn.execute(CHANGED, (batch.batch_id,)).fetchall()
     fed.believed += [Change(fed.now_ms, StockKey(item, location), units) for item, location, units in rows]

@@ -76,7 +76,9 @@ class PartnerFiles:
             if not rate or measure != "on_hand" or self._wrong.random() >= rate:
                 return units
             self._world.count.add("wrong_line")
-            return units + self._wrong.choice((1, 2, 3, -1, -2, -3) if units >= 3 else (1, 2, 3))
+            off = self._wrong.choice((1, 2, 3, -1, -2, -3) if units >= 3 else (1, 2, 3))
+            self._world.misstated[advice.reference, Key(location, item, measure)] = off
+            return units + off
 
         return x12_846.write(advice, self._world.day.network.items, quantity, shape)
 

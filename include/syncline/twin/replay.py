@@ -85,7 +85,10 @@ class Lived:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a baseline ended. ``shown`` is what each attempt to buy saw in its shop, in the order of the attempts."""
+    """How a baseline ended. ``shown`` is what each attempt to buy saw in its shop, in the order of the attempts.
+
+    ``wrong_ms``: for how long its number of a key was wrong, by location, over all keys there.
+    """
 
     name: str
     on_hand: dict[StockKey, int]
@@ -93,6 +96,7 @@ class Outcome:
     shown: list[int]
     double_posts: int
     drift_unit_ms: int
+    wrong_ms: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -102,17 +106,24 @@ class Outcome:
             "shown": self.shown,
             "double_posts": self.double_posts,
             "drift_unit_ms": self.drift_unit_ms,
+            "wrong_ms": self.wrong_ms,
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Outcome:
         on_hand = {StockKey(item, location): units for item, location, units in value["on_hand"]}
         flagged = {StockKey(*key) for key in value["flagged"]}
-        return cls(value["name"], on_hand, flagged, value["shown"], value["double_posts"], value["drift_unit_ms"])
+        figures = value["double_posts"], value["drift_unit_ms"], value.get("wrong_ms", {})
+        return cls(value["name"], on_hand, flagged, value["shown"], *figures)
 
 
 def drift_unit_ms(lived: Lived, shown: list[Change]) -> int:
     """Drift over the day of a number that was written down as it changed, such as the ERP's."""
+    return drift_of(lived, shown).unit_ms()
+
+
+def drift_of(lived: Lived, shown: list[Change]) -> DriftMeter:
+    """The meter of the same, at the end of the day."""
     meter = DriftMeter(lived.start_ms, lived.end_ms)
     for _, what, change in heapq.merge(
         ((change.at_ms, TRUTH, change) for change in lived.truth),
@@ -120,7 +131,8 @@ def drift_unit_ms(lived: Lived, shown: list[Change]) -> int:
         key=itemgetter(0, 1),
     ):
         (meter.set_truth if what == TRUTH else meter.set_shown)(change.key, change.at_ms, change.units)
-    return meter.unit_ms()
+    meter.unit_ms()  # up to the end of the day
+    return meter
 
 
 def replay(lived: Lived) -> list[Outcome]:
@@ -176,13 +188,15 @@ class _Lane:
 
     def outcome(self, lived: Lived) -> Outcome:
         on_hand = {change.key: self.baseline.on_hand(change.key) for change in lived.truth}
+        drift = self.drift.unit_ms()
         return Outcome(
             self.baseline.name,
             on_hand,
             self.baseline.flagged,
             self.shown,
             self.baseline.double_posts,
-            self.drift.unit_ms(),
+            drift,
+            dict(self.drift.wrong_ms),
         )
 
     def _publish(self, at_ms: int, key: StockKey) -> None:

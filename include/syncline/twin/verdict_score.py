@@ -77,7 +77,7 @@ def verdict_scores(
     conn: psycopg.Connection[Any], world: World, lived: Lived, widths: Mapping[str, list[int]]
 ) -> list[VerdictScore]:
     """One score for each type of site, in the order of the network."""
-    told = _Told(world, lived)
+    told = Told(world, lived)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     types = {site.location: site_type(site) for site in world.day.network.sites}
     for row in conn.execute(VERDICTS):
@@ -102,6 +102,16 @@ def verdict_scores(
     ]
 
 
+def overall(scores: list[VerdictScore]) -> VerdictScore:
+    """All sites together; widths of different sites are not one figure."""
+    return VerdictScore(
+        "all", sum(each.compared for each in scores), sum(each.decided for each in scores),
+        sum(each.flagged for each in scores), sum(each.true_flagged for each in scores),
+        sum(each.differing_decided for each in scores), sum(each.true_flagged_decided for each in scores),
+        sum(each.flagged_decided for each in scores), None,
+    )  # fmt: skip
+
+
 def _score(kind: str, count: Counter[str], widths: list[int]) -> VerdictScore:
     return VerdictScore(
         kind, count["compared"], count["decided"], count["flagged"], count["true_flagged"],
@@ -110,7 +120,7 @@ def _score(kind: str, count: Counter[str], widths: list[int]) -> VerdictScore:
     )  # fmt: skip
 
 
-class _Told:
+class Told:
     """What the owner told of each key up to an instant, every transaction once, and when statements are really of."""
 
     def __init__(self, world: World, lived: Lived) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from syncline.twin.books import Books
 from syncline.twin.faults import FaultCount, Faults
 from syncline.twin.floor import Floor
+from syncline.twin.ledger import Key
 from syncline.twin.network import SAFETY_STOCK
 from syncline.twin.orders import Orders
 from syncline.twin.schedule import Day, Schedule
@@ -32,6 +33,7 @@ class World:
         self.shop = ShopBook()
         self.files: list[Delivery] = []  # in the order in which they appeared
         self.advices: dict[str, int] = {}  # reference of an 846 -> the true as-of of its quantities, epoch ms
+        self.misstated: dict[tuple[str, Key], int] = {}  # (reference of an 846, key) -> units that its line is off
         self.documents: dict[str, int] = {}  # transaction that a document tells -> when it was truly posted, epoch ms
         self.orders = Orders(day, self.schedule, self.books, self.shop)
         self.erp_opening: dict[tuple[str, str], int] = {}

@@ -1,0 +1,29 @@
+"""The events that Syncline tells: what each means, and who tells it (ADR 0024)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """``subject``: within it order holds. ``about``: what its id is made of. ``teller``: the function that adds it."""
+
+    means: str
+    subject: str
+    about: str
+    teller: str
+
+
+_CORRECTION = ("<target>/<item>/<location>", "correction:<id>", "ops.tell_correction")
+_TRIP = ("breaker/<trip>", "trip:<id>", "ops.tell_trip")
+_EXCEPTION = ("exception/<rule>/<subject>", "exception:<id>", "ops.tell_exception")
+KINDS = {
+    "correction.applied": Kind("a correction took effect, and that is proven", *_CORRECTION),
+    "correction.held": Kind("a correction waits, with a reason", *_CORRECTION),
+    "correction.dead": Kind("a correction ended without effect: refused, denied, unproven or overtaken", *_CORRECTION),
+    "correction.escalated": Kind("nobody can prove what became of a correction: a person is asked", *_CORRECTION),
+    "breaker.tripped": Kind("a circuit breaker holds what a batch would send", *_TRIP),
+    "breaker.closed": Kind("its trip was released, denied or is over", *_TRIP),
+    "exception.opened": Kind("a person is asked", *_EXCEPTION),
+    "exception.resolved": Kind("the cause is gone, or a person answered", *_EXCEPTION),
+}
