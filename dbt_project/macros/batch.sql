@@ -25,3 +25,11 @@
   where r.batch_id = {{ current_batch_id() }} and r.is_switched and t.fact_id = r.fact_id
   {%- endif %}
 {%- endmacro %}
+
+{#- A table that later models write, as an earlier batch left it; none before the first. -#}
+{% macro existing_relation(schema, identifier) -%}
+  {%- if execute -%}
+    {{ return(adapter.get_relation(database=target.database, schema=schema, identifier=identifier)) }}
+  {%- endif -%}
+  {{ return(none) }}
+{%- endmacro %}

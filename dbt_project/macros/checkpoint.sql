@@ -3,10 +3,7 @@
   touched decides where the next checkpoint goes, so the graph would be a circle.
 -#}
 {% macro checkpoint_relation() -%}
-  {%- if execute -%}
-    {{ return(adapter.get_relation(database=target.database, schema='intermediate', identifier='int_checkpoints')) }}
-  {%- endif -%}
-  {{ return(none) }}
+  {{ return(existing_relation('intermediate', 'int_checkpoints')) }}
 {%- endmacro %}
 
 {#- Facts a cell keeps thinking about, at least, before the older ones are summed up; data, so that tests can lower it. -#}

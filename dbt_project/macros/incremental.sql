@@ -72,3 +72,15 @@
   insert into {{ arg_dict['target_relation'] }} ({{ columns | join(', ') }})
   select {{ columns | join(', ') }} from {{ arg_dict['temp_relation'] }}
 {% endmacro %}
+
+{#- Rows of the touched releases become exactly the new ones. -#}
+{% macro get_incremental_replace_releases_sql(arg_dict) %}
+  {%- set target = arg_dict['target_relation'] -%}
+  {%- set temp = arg_dict['temp_relation'] -%}
+  {{ index_joins() }};
+  delete from {{ target }} as t
+  using {{ ref('int_touched_releases') }} as c
+  where t.release = c.release and t.location = c.location
+    and not exists (select from {{ temp }} as s where s.release = c.release and s.location = c.location);
+  {{ upsert_changed(target, temp, arg_dict['unique_key'], arg_dict['columns'], ['batch_id']) }}
+{% endmacro %}

@@ -55,3 +55,8 @@
 {% macro is_skipped(parts, instant, wall, zone) -%}
   coalesce({{ parts }}[2] is not null and {{ parts }}[6] is null and {{ instant }} at time zone {{ zone }} <> {{ wall }}, false)
 {%- endmacro %}
+
+{#- Whether a text is a plain decimal number that exact arithmetic can take. -#}
+{% macro is_written_quantity(text) -%}
+  ({{ text }} ~ '^[+-]?\d{1,15}(\.\d{1,9})?$')
+{%- endmacro %}

@@ -1,6 +1,16 @@
-{#- The lot a fact speaks of: a movement finer than its key's grain counts without its lot (semantics §1). -#}
-{% macro stock_lot(alias) -%}
-  case when {{ alias }}.kind = 'movement' and {{ alias }}.grain = 'item' then '' else {{ alias }}.lot end
+{#- The fourth part of a stock key: what its grain asks for, empty where it is not named (semantics §13). -#}
+{% macro key_part(grain, lot, owner) -%}
+  (case {{ grain }} when 'item' then '' when 'owner' then {{ owner }} else {{ lot }} end)
+{%- endmacro %}
+
+{#-
+  What of a stock a fact speaks of, beside its item: a movement finer than its key's grain counts without the rest
+  (semantics §1); of a statement everything that it names.
+-#}
+{% macro stock_part(alias) -%}
+  case when {{ alias }}.kind = 'movement' then {{ alias }}.part
+    when {{ alias }}.owner = '' then {{ alias }}.lot
+    else concat_ws(chr(31), {{ alias }}.lot, {{ alias }}.owner) end
 {%- endmacro %}
 
 {#- Whether a telling is no other one's double and no test: what its source says by it stands. -#}

@@ -1,9 +1,9 @@
 {{ config(tags=['marts']) }}
 
--- Origin + transit + destination = 0 (semantics §7.4): what the ledger booked for the legs of a transfer, and what the
+-- Origin + transit + destination + written off = 0 (semantics §7.4, §14): what the ledger booked for the legs of a transfer, and what the
 -- mart says is under way. Legs that an opening holds have no entry of their own and are left out.
 
-select t.event_key, t.item, t.measure, t.in_transit, b.booked
+select t.event_key, t.item, t.measure, t.in_transit, t.written_off, b.booked
 from {{ ref('fct_transfers') }} as t
 cross join lateral (
   select sum(l.quantity)::bigint as booked, bool_and(l.fact_id is not null) as is_whole
@@ -14,4 +14,4 @@ cross join lateral (
   where f.event_key = t.event_key and f.item = t.item and f.measure = t.measure and f.kind = 'movement'
     and d.disposition in ('applied', 'absorbed')
 ) as b
-where b.is_whole and b.booked + t.in_transit <> 0
+where b.is_whole and b.booked + t.in_transit + t.written_off <> 0

@@ -7,6 +7,11 @@ with stock as (
   select item, location from {{ ref('int_touched_cells') }}
   union
   select item, location from {{ source('ops', 'correction_queue') }}
+  union
+  -- What serves a release may be another item than what was released.
+  select r.item, r.location
+  from {{ ref('int_touched_releases') }} as t
+  cross join lateral {{ found(ref('releases'), ['release', 'location'], 't') }} as r
 ),
 
 -- Which number a target shows, where and in which mode: the most specific subscription says (ADR 0025).
@@ -48,6 +53,24 @@ stock_numbers as (
     coalesce(sum(quantity) filter (where measure in ('damaged', 'quarantined', 'consigned', 'allocated')), 0)::bigint as not_sellable
   from balances
   group by item, location
+),
+
+-- What is released to be picked is spoken for, where the owner does not tell what it allocates (semantics §11).
+provisional as (
+  select s.item, s.location, sum(r.outstanding)::bigint as outstanding
+  from stock as s
+  inner join {{ source('ops', 'current_items') }} as i on s.item = i.item
+  cross join lateral {{ found(ref('releases'), ['item', 'location'], 's') }} as r
+  where r.is_open and {{ owner_at("'allocated'", 's.location', 'i.item_class', 'r.released_at') }} is null
+  group by s.item, s.location
+),
+
+-- A serial that is in two places holds its item wherever it has a balance (semantics §12).
+disputed as (
+  select distinct s.item, s.location
+  from stock as s
+  inner join {{ ref('serial_places') }} as p on s.item = p.item and s.location = any(p.locations)
+  where p.state = 'disputed'
 ),
 
 -- What a decision answers holds nothing any more.
@@ -148,13 +171,14 @@ wanted as (
       else greatest(
         0,
         case when r.confidence = 'low bound' then coalesce(n.on_hand_lo, 0) else n.on_hand end
-        - n.not_sellable - coalesce(f.units, 0) - r.safety_stock
+        - n.not_sellable - coalesce(p.outstanding, 0) - coalesce(f.units, 0) - r.safety_stock
       )
     end as wanted
   from wanted_keys as k
   inner join stock_numbers as n on k.item = n.item and k.location = n.location
   left join rules as r on k.target = r.target and k.item = r.item and k.location = r.location
   left join in_flight as f on k.target = f.target and k.item = f.item and k.location = f.location
+  left join provisional as p on k.item = p.item and k.location = p.location
   -- A key that a channel was told of and that no rule includes any more is not for sale: the channel must show 0.
   where n.on_hand is not null and (
     k.event = 'books' or r.target is not null or exists (
@@ -223,6 +247,7 @@ select
   case
     when h.item is not null then 'on hold'
     when c.item is not null then 'conflict'
+    when d.item is not null then 'serial disputed'
     when not w.has_base then 'without base'
     when w.wanted < 0 or w.is_negative then 'negative'
     when g.reading_no is null then 'no reading'
@@ -248,6 +273,7 @@ left join readings as g on w.target = g.target and w.item = g.item and w.locatio
 left join entries as e on w.item = e.item and w.location = e.location
 left join {{ source('ops', 'target_traits') }} as traits on w.target = traits.target
 left join conflicts as c on w.item = c.item and w.location = c.location
+left join disputed as d on w.item = d.item and w.location = d.location
 left join holds as h on w.target = h.target and w.item = h.item and w.location = h.location
 left join lateral (
   select t.units_max

@@ -26,7 +26,7 @@ cells as (
   from {{ ref('int_tellings') }} as t
   inner join steady_roles as r on t.measure = r.measure and t.location = r.location and t.item_class = r.item_class
   left join {{ ref('int_anchors') }} as a on t.item = a.item and t.location = a.location and t.measure = a.measure
-  where t.is_in_scope
+  where t.is_in_scope and t.measure <> 'provisional'
   group by t.item, t.location, t.measure
   having count(*) >= 2 * {{ checkpoint_facts() }}
     and max(t.key_lot) = ''

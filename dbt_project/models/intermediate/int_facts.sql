@@ -118,6 +118,20 @@ grained as (
   left join {{ ref('int_roles') }} as g
     on w.measure = g.measure and w.location = g.location and w.item_class = g.item_class and g.source = ''
     and w.rec_from >= g.span_from and w.rec_from < g.span_to
+),
+
+-- The fourth part of the key is what the grain asks for; what a fact names beyond it makes it finer (semantics §13).
+parted as (
+  select
+    g.*,
+    {{ key_part('g.grain', 'g.lot', 'g.owner') }} as part,
+    g.grain <> 'item' and {{ key_part('g.grain', 'g.lot', 'g.owner') }} = '' as is_coarser,
+    g.grain not in ('lot', 'serial') and g.lot <> '' or g.grain <> 'owner' and g.owner <> '' as is_finer,
+    g.grain = 'serial' and not g.cancel and not (
+      case when g.kind = 'balance' then 0 else -1 end <= all(coalesce(g.quantity_alternatives, array[g.quantity]))
+      and 1 >= all(coalesce(g.quantity_alternatives, array[g.quantity]))
+    ) as is_no_serial
+  from grained as g
 )
 
 select
@@ -131,7 +145,7 @@ select
   g.location,
   g.measure,
   g.lot,
-  case when g.grain = 'lot' then g.lot else '' end as key_lot,
+  g.part as key_lot,
   g.grain,
   g.quantity,
   coalesce(g.quantity_alternatives, array[g.quantity]) as quantities,
@@ -153,17 +167,22 @@ select
   g.document_id,
   g.position,
   -- A balance of another grain, and one of a derived number, is compared with nothing.
-  g.kind = 'balance' and g.measure <> 'available' and (g.grain = 'lot') = (g.lot <> '') as is_comparable,
-  {{ stock_lot('g') }} as stock_lot,
+  g.kind = 'balance' and g.measure <> 'available' and not g.is_coarser and not g.is_finer as is_comparable,
+  g.is_coarser,
+  g.is_finer,
+  g.serves,
+  g.is_final,
+  {{ stock_part('g') }} as stock_part,
   case
     when g.is_test then 'test'
     when g.quarantine_code is not null then 'quarantined'
-    when g.kind = 'movement' and g.grain = 'lot' and g.lot = '' then 'quarantined'
+    when g.kind = 'movement' and g.is_coarser or g.is_no_serial then 'quarantined'
     when exists (select from {{ source('ops', 'outbox') }} as o where o.correction_id = g.correction_id) then 'echo'
   end as disposition,
   case
     when g.is_test then 'test_indicator'
     when g.quarantine_code is not null then g.quarantine_code
-    when g.kind = 'movement' and g.grain = 'lot' and g.lot = '' then 'lot_missing'
+    when g.kind = 'movement' and g.is_coarser then case when g.grain = 'owner' then 'owner_missing' else 'lot_missing' end
+    when g.is_no_serial then 'not_one_serial'
   end as reason
-from grained as g
+from parted as g

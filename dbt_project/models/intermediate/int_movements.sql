@@ -10,7 +10,8 @@
 with counted as not materialized (
   select *
   from {{ ref('int_tellings') }}
-  where delta is not null and is_in_scope
+  -- What is released has left nothing yet: no balance, no ledger (semantics §11).
+  where delta is not null and is_in_scope and measure <> 'provisional'
 ),
 
 shapes as (

@@ -52,7 +52,7 @@ shared as (
     f.*,
     -- The body of the identity rules (semantics §1): as-of of a balance before any cut; a cancel says 0.
     jsonb_build_array(
-      f.kind, f.item, f.stock_lot, case when f.cancel then 0 else f.quantity end, f.cancel,
+      f.kind, f.item, f.stock_part, case when f.cancel then 0 else f.quantity end, f.cancel,
       case when f.kind = 'balance' then jsonb_build_array(f.rec_from, f.said_to) end
     )::text as body,
     c.choice
@@ -77,7 +77,7 @@ lines as (
 balance_lines as (
   select
     l.*,
-    first_value(l.item) over lowest = l.item and first_value(l.stock_lot) over lowest = l.stock_lot as is_same_stock,
+    first_value(l.item) over lowest = l.item and first_value(l.stock_part) over lowest = l.stock_part as is_same_stock,
     first_value(l.fact_id) over lowest as stock_by
   from lines as l
   where not l.is_movement and l.is_line_kept
@@ -124,7 +124,7 @@ own_tellings as (
 own_revisions as (
   select
     o.*,
-    first_value(o.item) over lowest = o.item and first_value(o.stock_lot) over lowest = o.stock_lot as is_same_stock
+    first_value(o.item) over lowest = o.item and first_value(o.stock_part) over lowest = o.stock_part as is_same_stock
   from own_tellings as o
   where o.fact_id = o.revision_kept
   window lowest as (partition by o.event_key, o.location, o.measure order by o.choice desc nulls last, o.revision asc)
@@ -247,8 +247,7 @@ decided as not materialized (
       when t.is_movement then case when not t.is_heard then 'not_owner' end
       when t.is_same_stock and (t.fact_id <> t.latest_fact or t.latest_cancels) then 'superseded'
       when t.role_rank = 1 or t.measure = 'available' then 'not_owner'
-      when t.grain = 'item' and t.lot <> '' then 'not_owner'
-      when t.grain = 'lot' and t.lot = '' then 'not_owner'
+      when t.is_coarser or t.is_finer then 'not_owner'
       when not t.is_same_stock then 'conflict'
     end as settled,
     case
@@ -260,8 +259,8 @@ decided as not materialized (
       when t.is_same_stock and t.latest_cancels then 'cancelled'
       when t.measure = 'available' then 'derived_measure'
       when t.role_rank = 1 then 'observer'
-      when t.grain = 'item' and t.lot <> '' then 'finer_than_grain'
-      when t.grain = 'lot' and t.lot = '' then 'coarser_than_grain'
+      when t.is_coarser then 'coarser_than_grain'
+      when t.is_finer then 'finer_than_grain'
       when not t.is_same_stock then 'revision_of_other_stock'
     end as settled_reason
   from told as t
@@ -347,6 +346,8 @@ select
   d.document_id,
   d.position,
   d.is_alone,
+  d.serves,
+  d.is_final,
   case when d.disposition is null and d.is_movement then d.booked end as delta,
   d.settled as disposition,
   d.settled_reason as reason,

@@ -1,3 +1,5 @@
+-- depends_on: {{ ref('stg_absences') }}
+
 {{ config(
     materialized='table',
     indexes=[{'columns': ['item', 'location', 'measure'], 'unique': true}],

@@ -12,6 +12,9 @@
       {'columns': ['event_key', 'location', 'measure']},
       {'columns': ['line_key', 'source']},
       {'columns': ['batch_id']},
+      {'columns': ['snapshot_id']},
+      {'columns': ['derived_from']},
+      {'columns': ['serves', 'location']},
     ],
     pre_hook=['{{ forget_switched() }}', '{{ index_scans() }}', '{{ hash_joins(only_rebuild=true) }}'],
 ) }}
@@ -39,6 +42,36 @@ with receipts as not materialized (
   inner join {{ source('ops', 'batch_loads') }} as l on f.load_id = l.load_id
   where not {{ is_read_again('f') }}
   {%- endif %}
+),
+
+-- Documents of the batch whose control totals are not what was read: nothing of them is known (semantics §15). A line is
+-- one fact, however often it was received.
+carried as (
+  select distinct snapshot_id
+  from receipts
+  where snapshot_id is not null
+),
+
+carried_lines as (
+  select distinct c.snapshot_id, f.fact_id, f.quantity
+  from carried as c
+  cross join lateral {{ found(source('raw', 'facts'), ['snapshot_id'], 'c') }} as f
+  where not {{ is_read_again('f') }}
+),
+
+carried_totals as (
+  select
+    snapshot_id, count(*) as lines,
+    coalesce(sum(case when {{ is_written_quantity('quantity') }} then quantity::numeric end), 0) as units
+  from carried_lines
+  group by snapshot_id
+),
+
+incomplete as (
+  select t.snapshot_id
+  from carried_totals as t
+  cross join lateral {{ found(source('raw', 'snapshots'), ['snapshot_id'], 't') }} as c
+  where t.lines <> c.control_lines or t.units <> c.control_units
 ),
 
 -- Hardly a fact is received twice in one batch; only what is needs an order.
@@ -173,7 +206,8 @@ moments as (
       t.plain_at + case when position('.' in t.recorded) > 0 then interval '1 microsecond' else interval '1 second' end,
       t.zoned_to
     ) as said_to,
-    case when t.quantity ~ '^[+-]?\d{1,15}(\.\d{1,9})?$' then t.quantity::numeric end as written_quantity
+    case when {{ is_written_quantity('t.quantity') }} then t.quantity::numeric end as written_quantity,
+    {{ time_parts('t.due') }} as parts_due
   from told as t
   {{ kept_apart() }}
 ),
@@ -286,6 +320,7 @@ judged as (
       when f.quantities is not null then f.quantities
       when m.uom = m.base_uom then array[m.written_quantity] end as quantities,
     case
+      when m.snapshot_id in (select i.snapshot_id from incomplete as i) then 'incomplete_document'
       when m.fault_code is not null then m.fault_code
       when not m.is_known_source then 'unknown_source'
       when m.plain_at is null and m.is_time is not true then 'bad_time'
@@ -302,6 +337,7 @@ judged as (
         ) then 'non_integral_quantity'
       when m.cancel and m.revision <= 1 then 'cancel_without_revision'
       when m.kind = 'movement' and m.measure = 'available' then 'movement_of_available'
+      when m.measure = 'provisional' and (m.kind = 'balance' or not m.cancel and m.written_quantity <= 0) then 'not_a_release'
       when m.credible_at is null then 'in_future'
     end as quarantine_code
   from cut as m
@@ -358,6 +394,17 @@ select
   j.cancel,
   j.sequence,
   case when j.balance_after ~ '^[+-]?\d{1,15}$' then j.balance_after::bigint end as balance_after,
+  j.serves,
+  coalesce(j.is_final, false) as is_final,
+  -- A day is due when it is over. What names no instant is no due time.
+  case when {{ is_calendar_time('j.parts_due') }} then case
+    when j.parts_due[2] is null then (j.parts_due[1]::date + 1)::timestamp at time zone j.location_zone
+    when j.parts_due[6] is null then {{ wall_time('j.parts_due') }} at time zone j.location_zone
+    else ({{ wall_time('j.parts_due') }} - ({{ zone_offset('j.parts_due') }})) at time zone 'UTC'
+  end end as due_at,
+  coalesce(j.owner, '') as owner,
+  j.snapshot_id,
+  null::text as derived_from,
   j.is_test,
   j.correlation_id,
   j.correction_id,

@@ -15,6 +15,8 @@ from syncline.errors import ConfigurationError
 # What a stock target may subscribe to: one number for a key, so one of the two (ADR 0025).
 NUMBERS = ("books", "available")
 MEASURES = ("on_hand", "allocated", "damaged", "quarantined", "in_transit", "consigned")
+# What is released to be picked: sources tell it, nothing keeps a balance of it (semantics §11).
+PROVISIONAL = "provisional"
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
 
@@ -146,7 +148,9 @@ TABLES: dict[str, Table] = {
         _SPAN_DEFAULTS,
     ),
     "status_crosswalk": Table(
-        {"source": _text, "status_ref": _text, "measure": _one_of(*MEASURES, "available")}, ("source", "status_ref"), {}
+        {"source": _text, "status_ref": _text, "measure": _one_of(*MEASURES, PROVISIONAL, "available")},
+        ("source", "status_ref"),
+        {},
     ),
     "unit_factors": Table(
         {"item": _text, "uom": _text, "factor_num": _part_of_a_fraction, "factor_den": _part_of_a_fraction, **_DAYS},
@@ -155,12 +159,12 @@ TABLES: dict[str, Table] = {
     ),
     "ownership_rules": Table(
         {
-            "measure": _one_of(*MEASURES),
+            "measure": _one_of(*MEASURES, PROVISIONAL),
             "location": _text,
             "item_class": _text,
             "source": _text,
             "role": _one_of("primary", "secondary", "observer"),
-            "grain": _one_of("item", "lot"),
+            "grain": _one_of("item", "lot", "serial", "owner"),
             "movements": _one_of("", "apply"),
             **_SPAN,
         },

@@ -16,8 +16,11 @@ from syncline.landing.model import ID_HEX_DIGITS, Fact
 NULL = r"\N"
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 _POSITION, _READING = Fact._fields.index("position"), Fact._fields.index("reading")
-CONTENT_COLUMNS = [name for name in Fact._fields if name not in ("position", "reading", "balance_after")]
-PLACE_COLUMNS = ["position", "reading", "balance_after"]
+# A fact that says none of them has the id it had before they could be said.
+LATER_COLUMNS = ["balance_after", "serves", "is_final", "due", "owner", "snapshot_id"]
+PLACE_COLUMNS = ["position", "reading", *LATER_COLUMNS]
+CONTENT_COLUMNS = [name for name in Fact._fields if name not in PLACE_COLUMNS]
+_SAID_NOTHING = "\t".join([NULL] * (len(LATER_COLUMNS) - 1))
 
 # Id, content (CONTENT_COLUMNS) and place (PLACE_COLUMNS) as COPY text, and the fact itself. A plain tuple: the
 # garbage collector stops looking at it, and a load has tens of thousands.
@@ -29,17 +32,20 @@ def rows(source: str, feed: str, facts: Sequence[Fact]) -> list[Row]:
     if not facts:
         return []
     columns = list(map(_column, zip(*facts, strict=True)))
-    contents = list(map("\t".join, zip(*columns[:_POSITION], *columns[_READING + 1 : -1], strict=True)))
-    balances = columns[-1]
-    places = map("\t".join, zip(columns[_POSITION], columns[_READING], balances, strict=True))
+    later = columns[-len(LATER_COLUMNS) :]
+    contents = list(map("\t".join, zip(*columns[:_POSITION], *columns[_READING + 1 : -len(later)], strict=True)))
+    places = list(map("\t".join, zip(columns[_POSITION], columns[_READING], *later, strict=True)))
+    said = list(map("\t".join, zip(*later[1:], strict=True)))
     # 160 bits of BLAKE2b: partners choose the content, so ids must resist collisions on purpose.
     origin = blake2b(f"{value(source)}\t{value(feed)}\t".encode(), digest_size=ID_HEX_DIGITS // 2)
     ids = []
-    for content, balance in zip(contents, balances, strict=True):
+    for content, balance, more in zip(contents, later[0], said, strict=True):
         digest = origin.copy()
         digest.update(content.encode())
-        if balance != NULL:  # a fact that says none has the id it had before there were any
+        if balance != NULL:
             digest.update(f"\t{balance}".encode())
+        if more != _SAID_NOTHING:
+            digest.update(f"\t\t{more}".encode())
         ids.append(digest.hexdigest())
     return list(zip(ids, contents, places, facts, strict=True))
 

@@ -45,6 +45,12 @@ class Fact(NamedTuple):
     fault_code: str | None = None
     fault_detail: str | None = None
     balance_after: str | None = None  # what the source's own book held after it, in base units
+    # What it says beside its number (semantics §11 to §15).
+    serves: str | None = None  # key of the release that this movement serves
+    is_final: bool | None = None  # nothing more comes for it
+    due: str | None = None  # as written: when what it announces should be there
+    owner: str | None = None  # whose goods they are
+    snapshot_id: str | None = None  # the document (``raw.snapshots``) whose line it is
 
 
 def fault(code: str, detail: str, *, line_key: str, position: str, reading: str, is_test: bool = False) -> Fact:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from syncline.outbox.breaker_desk import Decision
 
 # Reasons that go by themselves when their cause goes: nobody is asked before they had the time to.
-BY_ITSELF = frozenset({"conflict", "negative", "without base", "unexplained"})
+BY_ITSELF = frozenset({"conflict", "serial disputed", "negative", "without base", "unexplained"})
 BY_ITSELF_WITHIN = timedelta(hours=1)  # in the product's clock
 LARGEST = 5
 

@@ -15,13 +15,18 @@ from typing import Any
 
 import yaml
 
-from syncline.config.tables import MEASURES, TABLES, Row, Rows, parse_row
+from syncline.config.tables import MEASURES, PROVISIONAL, TABLES, Row, Rows, parse_row
 from syncline.errors import ConfigurationError
 
 FACT_FIELDS = {
     "id", "source", "kind", "item", "location", "measure", "quantity", "uom", "recorded", "received_at", "lot",
     "revision", "cancel", "line_key", "event_key", "sequence", "test", "doc",
+    "serves", "final", "due", "owner", "document", "correlation",
 }  # fmt: skip
+DOCUMENT_REQUIRED = {"id", "source", "recorded", "received_at"}
+DOCUMENT_FIELDS = DOCUMENT_REQUIRED | {"complete", "control", "key", "revision", "doc"}
+PUSH_REQUIRED = {"id", "target", "item", "location", "measure", "quantity", "sent_at"}
+PUSH_FIELDS = PUSH_REQUIRED | {"settled_at", "doc"}
 DECISION_FIELDS = {
     "keep": {"fact"},
     "accept": {"facts"},
@@ -57,12 +62,15 @@ class Scenario:
     expect: dict[str, Any]
     namespace: str
     decisions: list[dict[str, Any]] = field(default_factory=list)
+    documents: list[dict[str, Any]] = field(default_factory=list)
+    pushes: list[dict[str, Any]] = field(default_factory=list)
 
     def spaced(self, name: str) -> str:
         return f"{self.namespace}{SEPARATOR}{name}"
 
     def bare(self, name: str | None) -> str | None:
-        return None if name is None else name.removeprefix(self.namespace + SEPARATOR)
+        """A name without the namespace; what is derived has names inside of it."""
+        return None if name is None else name.replace(self.namespace + SEPARATOR, "")
 
 
 def read_scenarios(paths: Sequence[Path]) -> list[Scenario]:
@@ -95,17 +103,41 @@ def _read(path: Path, namespace: str) -> Scenario:
             expect=text.get("expect") or {},
             namespace=namespace,
             decisions=list(text.get("decisions") or []),
+            documents=list(text.get("documents") or []),
+            pushes=list(text.get("pushes") or []),
         )
         for fact in scenario.facts:
             if missing := [name for name in REQUIRED if name not in fact]:
                 raise ValueError(f"fact {fact.get('id', '?')} has no {', '.join(missing)}")
             if unknown := set(fact) - FACT_FIELDS:
                 raise ValueError(f"fact {fact['id']} has the unknown field {', '.join(sorted(unknown))}")
+        for document in scenario.documents:
+            _check_fields("document", document, DOCUMENT_REQUIRED, DOCUMENT_FIELDS)
+        for push in scenario.pushes:
+            _check_fields("push", push, PUSH_REQUIRED, PUSH_FIELDS)
+        _check_references(scenario)
         for decision in scenario.decisions:
             _check_decision(decision, {fact["id"] for fact in scenario.facts})
     except (yaml.YAMLError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: {error!r}.", next_step="Correct the file (docs: scenario format).") from None
     return scenario
+
+
+def _check_fields(what: str, entry: dict[str, Any], required: set[str], known: set[str]) -> None:
+    if missing := required - set(entry):
+        raise ValueError(f"{what} {entry.get('id', '?')} has no {', '.join(sorted(missing))}")
+    if unknown := set(entry) - known:
+        raise ValueError(f"{what} {entry['id']} has the unknown field {', '.join(sorted(unknown))}")
+
+
+def _check_references(scenario: Scenario) -> None:
+    documents = {document["id"] for document in scenario.documents}
+    pushes = {push["id"] for push in scenario.pushes}
+    for fact in scenario.facts:
+        if fact.get("document", next(iter(documents), None)) not in documents | {None}:
+            raise ValueError(f"fact {fact['id']} is of the unknown document {fact['document']}")
+        if "correlation" in fact and fact["correlation"] not in pushes:
+            raise ValueError(f"fact {fact['id']} carries the unknown push {fact['correlation']}")
 
 
 def _check_decision(decision: dict[str, Any], facts: set[Any]) -> None:
@@ -126,7 +158,7 @@ def configuration(scenarios: Iterable[Scenario]) -> Rows:
     """The networks as rows of every configuration table."""
     rows: Rows = {name: [] for name in TABLES}
     rows["status_crosswalk"] = [
-        {"source": "*", "status_ref": measure, "measure": measure} for measure in (*MEASURES, "available")
+        {"source": "*", "status_ref": measure, "measure": measure} for measure in (*MEASURES, PROVISIONAL, "available")
     ]
     for scenario in scenarios:
         _add_network(rows, scenario)
