@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +16,9 @@ import psycopg
 import pytest
 from tests.twin.conftest import erp_dsn, serve
 
+from syncline.config import apply, read_folder
 from syncline.connections import Connection
+from syncline.home import project_root
 from syncline.reconcile.books import Books
 from syncline.reconcile.pages import WMS
 from syncline.registry import Balances
@@ -102,6 +105,12 @@ def _handler(told: Partner) -> type[BaseHTTPRequestHandler]:
 
 
 @pytest.fixture
-def loader(warehouse_dsn: Callable[[str], str]) -> Iterator[psycopg.Connection]:
+def seeds(warehouse: psycopg.Connection) -> None:
+    """The demo's configuration."""
+    apply(warehouse, read_folder(project_root() / "dbt_project" / "seeds"), datetime(2026, 11, 2, 12, tzinfo=UTC), "t")
+
+
+@pytest.fixture
+def loader(seeds: None, warehouse_dsn: Callable[[str], str]) -> Iterator[psycopg.Connection]:
     with connect_dsn(warehouse_dsn("loader")) as conn:
         yield conn

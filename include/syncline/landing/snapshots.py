@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 INSERT = """insert into raw.snapshots (snapshot_id, source, system, load_id, document_ids, locations, measures,
     recorded, as_of_from, as_of_to, received_at, control_lines, control_units, read_lines, read_units,
-    declares_complete, is_proven, fault_code)
-    values (%s, %s, %s, currval('raw.load_id_seq'), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+    declares_complete, is_proven, fault_code, document_key, revision)
+    values (%s, %s, %s, currval('raw.load_id_seq'), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 COPY_LINES = """copy raw.snapshot_lines (snapshot_id, position, item_ref, location_ref, status_ref, lot, uom, quantity,
     received_at) from stdin"""
 AS_OF = re.compile(
@@ -46,9 +46,10 @@ class SnapshotLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known of a full state. ``locations`` × ``measures`` is what it declares to be complete for.
+    """What is known of a full state. ``locations`` (its source's words) × ``measures`` (ours) is its declared scope.
 
     ``is_proven``: absence counts. Otherwise ``fault_code`` says what is missing (docs/reference/codes.md).
+    ``document_key``, ``revision``: a later revision of the same document takes its place (semantics §15).
     """
 
     snapshot_id: str
@@ -66,6 +67,8 @@ class Snapshot:
     read_units: Decimal
     declares_complete: bool
     fault_code: str | None = None
+    document_key: str | None = None
+    revision: int = 1
 
     @property
     def is_proven(self) -> bool:
@@ -91,6 +94,7 @@ def store(conn: psycopg.Connection, snapshot: Snapshot, lines: Iterable[Snapshot
             each.snapshot_id, each.source, each.system, list(each.document_ids), list(each.locations),
             list(each.measures), each.recorded, *each.as_of, each.received_at, each.control_lines, each.control_units,
             each.read_lines, each.read_units, each.declares_complete, each.is_proven, each.fault_code,
+            each.document_key or each.snapshot_id, each.revision,
         ],
     )  # fmt: skip
     end = f"\t{value(each.received_at)}\n"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from syncline.reconcile.books import Books
     from syncline.reconcile.client import Answered
+    from syncline.reconcile.pages import Scope
 
 FEED = "balances"  # of its documents: a page of events is read again by other code
 RULE = "snapshot.unproven"
@@ -74,6 +75,15 @@ def pull(conn: psycopg.Connection, client: Pages, books: Books, as_of: datetime,
         state = _State(books, now)
         state.read(client, as_of)
         return state.land(conn)
+
+
+# A measure that nobody has mapped is of no scope; what its lines say is unmapped, too. The ERP's books are one measure.
+_MEASURES = """
+select distinct coalesce(own.measure, every.measure) as measure from unnest(%s::text[]) as r (status_ref)
+left join ops.current_status_crosswalk own on own.source = %s and own.status_ref = r.status_ref
+left join ops.current_status_crosswalk every on every.source = '*' and every.status_ref = r.status_ref
+where coalesce(own.measure, every.measure) is not null order by 1
+"""
 
 
 class _State:
@@ -129,7 +139,7 @@ class _State:
         assert span is not None, "a page says an instant, and so did we"
         snapshot = Snapshot(
             key, source, self._books.system, ids, [self._books.location_ref],
-            list(proof.scope.measures) if proof.scope else [], recorded, cut(span, self._now, SKEW_S), self._now,
+            _measures(conn, self._books, proof.scope), recorded, cut(span, self._now, SKEW_S), self._now,
             proof.control and proof.control.lines, proof.control and proof.control.units, proof.lines, proof.units,
             proof.scope is not None, proof.fault and proof.fault.code,
         )  # fmt: skip
@@ -173,3 +183,10 @@ class _State:
             if is_page:
                 for line in read_page(content, self._books.dialect).lines:
                     yield SnapshotLine(f"{number}:balances[{line.place}]", *line[1:])
+
+
+def _measures(conn: psycopg.Connection, books: Books, scope: Scope | None) -> list[str]:
+    """The measures of the scope in our words."""
+    if scope is None or books.system == "erp":
+        return [] if scope is None else list(scope.measures)
+    return [row[0] for row in conn.execute(_MEASURES, [list(scope.measures), books.source])]
