@@ -45,15 +45,7 @@ class Books:
 
 
 def books_of(conn: psycopg.Connection, registry: Registry, location: str, at: datetime) -> list[Books]:
-    """All books of ``location``, WMS before ERP, by name; none where only files tell of it.
-
-    Raises:
-        ConfigurationError: there is no such location.
-    """
-    if location not in (known := locations(conn)):
-        raise ConfigurationError(
-            f"There is no location {location!r}.", next_step=f"Use one of: {', '.join(known)}.", location=location
-        )
+    """All books of ``location``, WMS before ERP, by name; none where only files tell of it."""
     found = [
         _of_source(source, location)
         for source in sorted(registry.sources, key=lambda each: each.name)
@@ -67,9 +59,18 @@ def books_of(conn: psycopg.Connection, registry: Registry, location: str, at: da
     return found
 
 
-def locations(conn: psycopg.Connection) -> list[str]:
-    """Every configured location."""
-    return [row[0] for row in conn.execute('select location from ops.current_locations order by location collate "C"')]
+def chosen(conn: psycopg.Connection, location: str | None) -> list[str]:
+    """``location``, or every one that is configured.
+
+    Raises:
+        ConfigurationError: there is no such location.
+    """
+    known = sorted(row[0] for row in conn.execute("select location from ops.current_locations"))
+    if location is not None and location not in known:
+        raise ConfigurationError(
+            f"There is no location {location!r}.", next_step=f"Use one of: {', '.join(known)}.", location=location
+        )
+    return known if location is None else [location]
 
 
 def _is_at(conn: psycopg.Connection, source: Source, location: str, at: datetime) -> bool:

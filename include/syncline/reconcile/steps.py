@@ -16,7 +16,7 @@ from syncline.errors import (
 )
 from syncline.outbox.exceptions import open_exception, resolve_exception
 from syncline.reconcile import runs
-from syncline.reconcile.books import Books, books_of
+from syncline.reconcile.books import Books, books_of, chosen
 from syncline.reconcile.client import open_client
 from syncline.reconcile.promoting import Flood, Promoted, promote
 from syncline.reconcile.pulling import RULE, Pulled, pull
@@ -44,6 +44,15 @@ class Surroundings:
     warehouse: Callable[[str], AbstractContextManager[psycopg.Connection]]
     connection: Callable[[str], Connection]
     worker: str
+
+
+def plan_runs(conn: psycopg.Connection, location: str | None, asked_by: str, now: datetime) -> list[runs.Run]:
+    """The runs that ``asked_by`` asks for, by location; begun already when it asked before.
+
+    Raises:
+        ConfigurationError: there is no such location.
+    """
+    return [runs.begin(conn, each, asked_by, now) for each in chosen(conn, location)]
 
 
 def pull_all(around: Surroundings, run_id: int) -> list[Pulled]:
