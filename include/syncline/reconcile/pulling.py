@@ -160,7 +160,7 @@ class _State:
                 resolve_exception(conn, RULE, subject, at=self._now)
 
         return Load(
-            self._books.source, FEED, self._now, documents, is_complete=False,
+            self._books.source, FEED, self._now, documents, is_complete=False, is_poll=False,
             troubles=self._troubles(subject, snapshot), beside=beside,
         )  # fmt: skip
 
