@@ -167,6 +167,7 @@ class Differences:
         self._values = {"snapshot": snapshot_id, "location": location}
         conn.execute("drop table if exists pg_temp.state_keys")
         conn.execute(_MAPPED.encode(), self._values)
+        conn.execute("analyze state_keys")
 
     def counts(self) -> Counts:
         """How many keys there are, and differ."""
