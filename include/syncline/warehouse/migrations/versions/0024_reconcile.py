@@ -1,4 +1,4 @@
-"""Full states with their lines, and the runs that reconcile by them."""
+"""Full states, runs of the reconciliation, tolerances of a variance."""
 
 from pathlib import Path
 
@@ -6,16 +6,28 @@ from alembic import op
 
 revision = "0024"
 down_revision = "0021"
-FOLDER = Path(__file__).parents[1] / "sql"
+SQL = Path(__file__).parents[1] / "sql" / "0024_reconcile.sql"
 
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql((FOLDER / "0024_reconcile.sql").read_text().replace("%", "%%"))
+    op.get_bind().exec_driver_sql(SQL.read_text().replace("%", "%%"))
 
 
 def downgrade() -> None:
-    before = (FOLDER / "0001_raw.sql").read_text()
-    begin = before.index("create function raw.ensure_partitions")
-    function = before[begin : before.index("end $$;", begin) + len("end $$;")]
-    op.get_bind().exec_driver_sql(function.replace("create function", "create or replace function").replace("%", "%%"))
-    op.execute("drop table ops.reconciliations; drop table raw.snapshot_lines; drop table raw.snapshots")
+    # The wider partition function stays harmless only with its table: it goes back to what 0001 made of it.
+    body = "select pg_get_functiondef('raw.ensure_partitions(date)'::regprocedure)"
+    definition = op.get_bind().exec_driver_sql(body).scalar_one().replace(", 'snapshot_lines']", "]")
+    op.get_bind().exec_driver_sql(definition.replace("%", "%%"))
+    op.execute(
+        "alter table ops.breaker_trips drop constraint batch_of_a_trip; "
+        "alter table ops.breaker_trips add constraint breaker_trips_check3 "
+        "check (rule = 'silent_source' or batch_id is not null) not valid; "
+        "alter table ops.breaker_trips drop constraint breaker_trips_rule_check; "
+        "alter table ops.breaker_trips add constraint breaker_trips_rule_check check (rule in "
+        "('keys', 'units', 'value', 'mass_zero', 'snapshot_zero', 'silent_source')) not valid; "
+        "drop table ops.reconciliation_rows, ops.reconciliations; "
+        "drop function ops.is_within, ops.variance_rule; "
+        "drop view ops.current_variance_tolerances, ops.current_channel_criticality; "
+        "drop table ops.variance_tolerances, ops.channel_criticality; "
+        "drop table raw.snapshot_lines, raw.snapshots"
+    )
