@@ -13,7 +13,7 @@ from datetime import timedelta
 from airflow.sdk import dag, task
 
 from syncline_airflow import resolving
-from syncline_airflow.schedules import DBT_POOL, dag_defaults, every
+from syncline_airflow.schedules import DBT_POOL, RECONCILED, asset_or_every, dag_defaults
 from syncline_airflow.tags import Tag
 
 CLOCK_S = 900
@@ -22,7 +22,7 @@ TIMEOUT = timedelta(minutes=15)
 
 @dag(
     description="Build the reporting models",
-    schedule=every(CLOCK_S),
+    schedule=asset_or_every([RECONCILED], CLOCK_S),
     doc_md=__doc__,
     **dag_defaults(Tag.REPORT, Tag.STOPS_REPORTS, timeout=TIMEOUT),
 )

@@ -10,24 +10,40 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, DeltaTriggerTimetable
+from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, DeltaTriggerTimetable
 
 from syncline.registry import DBT_POOL
 from syncline_airflow.callbacks import log_failure, log_retry
 from syncline_airflow.retries import RETRIES, RETRY_DELAY, RETRY_DELAY_MAX_S, retry_policy
 from syncline_airflow.tags import Tag
 
-__all__ = ["DBT_POOL", "OUTBOX", "RAW_LOADS", "READINGS", "asset_or_every", "dag_defaults", "every"]
+__all__ = [
+    "DBT_POOL",
+    "OUTBOX",
+    "RAW_LOADS",
+    "READINGS",
+    "RECONCILED",
+    "asset_or_every",
+    "dag_defaults",
+    "every",
+    "nightly",
+]
 
 RAW_LOADS = Asset("syncline://raw/loads")
 OUTBOX = Asset("syncline://ops/outbox")
 READINGS = Asset("syncline://ops/readings")
+RECONCILED = Asset("syncline://ops/reconciliations")
 
 OWNER = "syncline"
 
 
 def every(seconds: int) -> DeltaTriggerTimetable:
     return DeltaTriggerTimetable(timedelta(seconds=seconds))
+
+
+def nightly(hour: int) -> CronTriggerTimetable:
+    """Every day at ``hour``, UTC."""
+    return CronTriggerTimetable(f"0 {hour} * * *", timezone="UTC")
 
 
 def asset_or_every(assets: Sequence[Asset], seconds: int) -> AssetOrTimeSchedule:

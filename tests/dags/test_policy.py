@@ -24,6 +24,7 @@ EXPECTED = {
     "release_held",
     "audit",
     "marts",
+    "reconcile",
 }
 
 
@@ -64,6 +65,15 @@ def test_every_task_ends_is_retried_and_says_why_it_failed(one_dag: DAG) -> None
         assert [callback.__name__ for callback in task.on_failure_callback] == ["log_failure"]
         assert [callback.__name__ for callback in task.on_retry_callback] == ["log_retry"]
         assert task.trigger_rule == "all_success"
+
+
+def test_a_warehouse_is_pulled_before_anything_of_it_is_promoted(dag_bag: DagBag) -> None:
+    reconcile = dag_bag.dags["reconcile"]
+    order = ["plan", "warehouse.pull", "warehouse.promote"]
+    assert {task.task_id for task in reconcile.tasks} == set(order)
+    for before, after in itertools.pairwise(order):
+        assert before in reconcile.get_task(after).upstream_task_ids
+    assert {task.pool for task in reconcile.tasks} == {"reconcile"}
 
 
 def test_nothing_is_released_before_it_is_built_and_judged(dag_bag: DagBag) -> None:
@@ -110,11 +120,12 @@ def test_with_every_partner_hanging_the_rest_still_finds_a_slot(dag_bag: DagBag)
 
 
 def test_every_hint_has_a_clock_behind_it(one_dag: DAG) -> None:
-    from airflow.sdk import AssetOrTimeSchedule, DeltaTriggerTimetable
+    from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, DeltaTriggerTimetable
 
     timetable = one_dag.timetable
     clock = timetable.timetable if isinstance(timetable, AssetOrTimeSchedule) else timetable
-    assert isinstance(clock, DeltaTriggerTimetable)
+    # Night falls once a day; everything else goes by the second.
+    assert isinstance(clock, CronTriggerTimetable if one_dag.dag_id == "reconcile" else DeltaTriggerTimetable)
 
 
 def test_assets_connect_the_steps(dag_bag: DagBag) -> None:
@@ -130,6 +141,8 @@ def test_assets_connect_the_steps(dag_bag: DagBag) -> None:
         assert wakes(f"push_{target.name}") == outlets("resolve") == {"syncline://ops/outbox"}
         assert outlets(f"push_{target.name}") == {"syncline://ops/readings"}
     assert wakes("resolve") == {"syncline://raw/loads", "syncline://ops/readings"}
+    assert outlets("reconcile") == {"syncline://raw/loads", "syncline://ops/reconciliations"}
+    assert wakes("marts") == {"syncline://ops/reconciliations"}
 
 
 def test_parsing_a_dag_file_imports_nothing_heavy() -> None:
@@ -138,7 +151,7 @@ def test_parsing_a_dag_file_imports_nothing_heavy() -> None:
         "import sys, runpy\n"
         "import airflow.sdk\n"
         "before = set(sys.modules)\n"
-        "import resolve, ingest, push, deliver, marts, release_held\n"
+        "import resolve, ingest, push, deliver, marts, release_held, reconcile\n"
         "new = set(sys.modules) - before\n"
         "print(sorted({name.partition('.')[0] for name in new} &"
         " {'pandas', 'dbt', 'great_expectations', 'requests', 'paramiko', 'fastapi'}))"

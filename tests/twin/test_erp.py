@@ -15,6 +15,7 @@ from syncline.twin.erp_jobs import ErpJobs
 from syncline.twin.faults import FaultCount, Faults
 
 POST = ("POST", "/erp/v1/adjustments")
+LATER_MS = 10**12
 OPENING = {("SKU-0001", "DC1"): 10, ("SKU-0002", "DC1"): 20}
 
 
@@ -30,7 +31,7 @@ def books(erp_dsn: str) -> ErpBooks:
 
 
 def numbers(books: ErpBooks) -> dict[str, int]:
-    return {row["item"]: row["quantity"] for row in books.balances(("", ""), 1000)}
+    return {row["item"]: row["quantity"] for row in books.balances(books.position_at(LATER_MS), ["DC1"])}
 
 
 def test_a_document_posts_once_however_often_it_is_sent(serve: Any) -> None:

@@ -55,6 +55,13 @@ class SetReading:
     reference: str = ""  # the document's own number (BIA03, W0602, BGM02), where it says one
     # What it is declared a full snapshot of, and names, as the partner writes them; None where it is none.
     locations: tuple[str, ...] | None = None
+    snapshot_id: str | None = None  # the snapshot that whoever lands it makes of it
+
+    @property
+    def stated(self) -> Iterator[Fact]:
+        """Its facts, each with the snapshot whose line it is."""
+        told = self.snapshot_id
+        return iter(self.facts) if told is None else (fact._replace(snapshot_id=told) for fact in self.facts)
 
     @property
     def verdict(self) -> Verdict:
@@ -206,7 +213,7 @@ class Reading:
     @property
     def facts(self) -> Iterator[Fact]:
         """Good lines of all sets, in file order."""
-        return chain.from_iterable(each.facts for each in self.sets)
+        return chain.from_iterable(each.stated for each in self.sets)
 
     @property
     def findings(self) -> list[Finding]:

@@ -119,9 +119,10 @@ def _write(conn: psycopg.Connection, load: Load, stored: list[Stored], news: _Ne
     note_numbers(conn, load.source, load.numbers, load.received_at)
     if load.beside is not None:
         load.beside(conn)
-    position = None if load.cursor is None else Jsonb(load.cursor)
-    values = {"source": load.source, "cursor": position, "load_id": load_id, "complete": load.is_complete}
-    conn.execute(MOVE_CURSOR, values | {"at": load.received_at})
+    if load.is_poll:
+        position = None if load.cursor is None else Jsonb(load.cursor)
+        values = {"source": load.source, "cursor": position, "load_id": load_id, "complete": load.is_complete}
+        conn.execute(MOVE_CURSOR, values | {"at": load.received_at})
     faults = sum(fact.fault_code is not None for entry in stored for *_, fact in entry.rows)
     return LoadResult(load_id, len(stored), facts - faults, faults, news.facts_known)
 

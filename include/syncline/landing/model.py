@@ -122,6 +122,7 @@ class Load:
     load, as its reader can prove; they are not looked up, and are drawn one by one while Postgres takes the last one.
     ``numbers``: sequence numbers of everything this poll was told, with a fact in it or not.
     ``beside``: called at the end of the transaction, writes what the source keeps about these documents.
+    ``is_poll``: False for what was asked for beside the polls: it says nothing of where the next one begins.
     """
 
     source: str
@@ -135,6 +136,7 @@ class Load:
     unseen: Iterable[Document] = ()
     numbers: Sequence[int] = ()
     beside: Callable[[psycopg.Connection], None] | None = None
+    is_poll: bool = True
 
 
 @dataclass(frozen=True, slots=True)

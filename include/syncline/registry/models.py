@@ -61,6 +61,17 @@ class FileRules(_Entry):
         return self
 
 
+class Balances(_Entry):
+    """How a full state is read from an API that tells one in pages, for the nightly reconciliation (ADR 0030).
+
+    A state with more than ``pages_max`` pages or ``lines_max`` lines is not read to its end, and proves nothing.
+    """
+
+    page_limit: int = Field(default=1_000, ge=1, le=1_000)
+    pages_max: int = Field(default=2_000, ge=1, le=10_000)
+    lines_max: int = Field(default=1_000_000, ge=1, le=5_000_000)
+
+
 class Source(_Entry):
     """One system that tells us facts."""
 
@@ -76,6 +87,7 @@ class Source(_Entry):
     retries: int = Field(default=4, ge=0, le=10)
     staleness_s: int = Field(default=900, ge=5, le=604_800)
     files: FileRules | None = None
+    balances: Balances | None = None
     enabled: bool = True
 
     @field_validator("kind", mode="before")
@@ -92,6 +104,8 @@ class Source(_Entry):
             raise ValueError("a wms_api source reads one site: add `site: <site id as the WMS writes it>`")
         if self.kind == "wms_api" and self.files is not None:
             raise ValueError("a wms_api source has no files: remove `files`")
+        if self.kind != "wms_api" and self.balances is not None:
+            raise ValueError("only a wms_api source is asked for its balances: remove `balances`")
         return self
 
     @property
@@ -176,7 +190,14 @@ class Target(_Entry):
     breakers: Breakers = Breakers()
     limits: Limits = Limits()
     references: Literal["same", "required"] = "same"
+    balances: Balances | None = None
     enabled: bool = True
+
+    @model_validator(mode="after")
+    def _tells_balances(self) -> Target:
+        if self.balances is not None and self.kind != "erp_api":
+            raise ValueError("only an erp_api target is asked for its balances: remove `balances`")
+        return self
 
     @model_validator(mode="after")
     def _deadline_inside_life(self) -> Target:

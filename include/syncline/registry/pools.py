@@ -12,8 +12,9 @@ from syncline.registry.models import Registry
 
 DBT_POOL = "dbt_write"
 QUESTIONS_POOL = "breaker_questions"
-# resolve, marts, release_held, and one for whatever a person starts by hand.
-OWN_LANES = 4
+RECONCILE_POOL = "reconcile"
+# resolve, marts, release_held, reconcile, and one for whatever a person starts by hand.
+OWN_LANES = 5
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def pools(registry: Registry) -> dict[str, Pool]:
     found = {
         DBT_POOL: Pool(1, "dbt writes one batch at a time"),
         QUESTIONS_POOL: Pool(1, "many runs of release_held may be active, one of their tasks works"),
+        RECONCILE_POOL: Pool(1, "one location is reconciled at a time; 0 slots pause it"),
     }
     for source in registry.sources:
         if source.enabled:

@@ -13,6 +13,8 @@ from syncline.landing.known import LOOK_BACK
 if TYPE_CHECKING:
     import psycopg
 
+# Pages of a full state are no facts by themselves: what differs was promoted, by other code (reconcile/promoting.py).
+_READABLE = "d.feed <> 'balances'"
 # A poll holds tens of pages; a limit in bytes keeps a run of large files from filling the memory.
 CHUNK_DOCUMENTS, CHUNK_BYTES = 40, 32_000_000
 
@@ -83,7 +85,7 @@ def select(conn: psycopg.Connection, source: str, selection: Selection) -> list[
         ConfigurationError: an id names no document of the source.
     """
     rows = conn.execute(
-        _DOCUMENTS + " where d.source = %(source)s and (%(any)s or d.document_id = any(%(ids)s))"
+        f"{_DOCUMENTS} where {_READABLE} and d.source = %(source)s and (%(any)s or d.document_id = any(%(ids)s))"
         " and d.received_at >= coalesce(%(from)s::timestamptz, '-infinity')"
         " and d.received_at <= coalesce(%(to)s::timestamptz, 'infinity')",
         {
@@ -113,7 +115,7 @@ def in_order(documents: Iterable[Stored]) -> list[Stored]:
 def received_near(conn: psycopg.Connection, source: str, chosen: Sequence[Stored]) -> list[Stored]:
     """Other documents from which landing may have left out what ``chosen`` told, or the other way round."""
     rows = conn.execute(
-        _DOCUMENTS + " where d.source = %s and d.received_at between %s and %s",
+        f"{_DOCUMENTS} where {_READABLE} and d.source = %s and d.received_at between %s and %s",
         [
             source,
             min(each.received_at for each in chosen) - LOOK_BACK,
@@ -183,7 +185,7 @@ def accepted_elsewhere(
 ) -> list[Stored]:
     """Documents, not ``taken``, with these bytes that were accepted: the same bytes after them are a duplicate."""
     rows = conn.execute(
-        f"{_DOCUMENTS} where d.source = %s and d.sha256 = any(%s) and coalesce(r.status, d.status) in"
+        f"{_DOCUMENTS} where {_READABLE} and d.source = %s and d.sha256 = any(%s) and coalesce(r.status, d.status) in"
         " ('accepted', 'partial')",
         [source, sorted(set(digests))],
     )

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from syncline.twin.balance_pages import Asked, Lines, State, asked
 from syncline.twin.erp_books import ErpRefusal, Line
+from syncline.twin.wms_api import as_of_ms_of
 
 if TYPE_CHECKING:
     from syncline.twin.serving import Serving
 
 DELTA_MAX = 1_000_000_000
+MEASURE = "financial"  # what its books are about: on hand without what belongs to others
 
 
 class AdjustmentLine(BaseModel):
@@ -40,11 +44,28 @@ def router(serving: Serving) -> APIRouter:
 
     @routes.get("/balances")
     def balances(
-        after_item: Annotated[str, Query(max_length=100)] = "",
-        after_location: Annotated[str, Query(max_length=100)] = "",
+        as_of: Annotated[str, Query(max_length=40)] = "",
+        location: Annotated[str, Query(max_length=100)] = "",
+        page_token: Annotated[str, Query(max_length=80)] = "",
         limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
-    ) -> dict[str, Any]:
-        return {"balances": serving.erp.balances((after_item, after_location), limit)}
+    ) -> JSONResponse:
+        now_ms, erp = serving.now_ms(), serving.erp
+
+        def first() -> Asked:
+            as_of_ms = as_of_ms_of(as_of, now_ms)
+            return Asked(as_of_ms, limit, mark=erp.position_at(as_of_ms))
+
+        request = asked(page_token, first)
+        places = [location] if location else sorted(serving.world.day.network.locations)
+
+        def lines_at(as_of_ms: int) -> Lines:
+            # Another as-of than the one that was asked for is that of a fault: its place is looked up.
+            mark = request.mark if as_of_ms == request.as_of_ms else erp.position_at(as_of_ms)
+            return erp.balances(mark, places)
+
+        state = State(f"erp/{location}", {"locations": places, "measures": [MEASURE]}, lines_at)
+        rng = serving.world.day.stream(f"full state/erp/{location}/{request.as_of_ms}")
+        return state.answer(request, serving.world.faults, serving.world.count, rng)
 
     @routes.post("/adjustments")
     def adjust(

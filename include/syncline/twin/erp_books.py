@@ -96,12 +96,20 @@ class ErpBooks:
             row["changed_at"] = iso_ms(row.pop("changed_ms"))
         return rows[:limit], len(rows) > limit
 
-    def balances(self, after: tuple[str, str], limit: int) -> list[dict[str, Any]]:
+    def position_at(self, as_of_ms: int) -> int:
+        """The last change booked by then. A change that commits later has a later position: no page misses one."""
+        with psycopg.connect(self._dsn) as conn:
+            row = conn.execute("select max(position) from erp.changes where changed_ms <= %s", (as_of_ms,)).fetchone()
+        return (row and row[0]) or 0
+
+    def balances(self, position: int, locations: list[str]) -> list[dict[str, Any]]:
+        """What the books held after the change ``position``, every line there was, in order of item and location."""
         with psycopg.connect(self._dsn, row_factory=dict_row) as conn:
             return conn.execute(
-                "select item, location, quantity from erp.balances where (item, location) > (%s, %s)"
-                " order by item, location limit %s",
-                (*after, limit),
+                "select distinct on (item, location) item, location, 'EA' as uom, quantity_after as quantity"
+                " from erp.changes where position <= %s and location = any(%s)"
+                " order by item, location, position desc",
+                (position, locations),
             ).fetchall()
 
     def state(self) -> dict[str, Any]:

@@ -66,6 +66,12 @@ class Faults:
     file_bom: float = _fault(0.0, "a byte order mark before the ISA")
     file_open_end: float = _fault(0.0, "the last terminator is missing")
     partner_skew_s: int = _fault(0, "a partner's clock is wrong by up to this, always the same; declared is 60")
+    # Full states in pages, of a WMS and of the ERP. Off by default; a state of another as-of is right again -------
+    full_page_missing: float = _fault(0.0, "a page between the first and the last is skipped")
+    full_other_as_of: float = _fault(0.0, "a page behind the first is of an hour earlier")
+    full_cut: float = _fault(0.0, "the last page lacks half of its lines; its totals are those of all")
+    full_totals: float = _fault(0.0, "the control totals tell of more than there is")
+    full_flood: float = _fault(0.0, "half of the quantities twelvefold, and totals that agree with them")
     # Jobs of the ERP itself ------------------------------------------------------------------------------------
     row_lock_jobs_per_min: float = _fault(10.0, "jobs in a real minute that lock rows our adjustments want")
     row_lock: float = _fault(0.15, "a job locks the rows of the document being posted, in the opposite order")
@@ -96,7 +102,8 @@ class Faults:
 ALL = {
     "broken_record": 0.005, "unknown_type": 0.005, "unknown_sku": 0.0002, "key_conflict": 0.005, "lost_event": 0.0005,
     "wrong_line": 0.002, "partner_skew_s": 30, "file_terminator": 0.1, "file_wrapped": 0.05, "file_one_line": 0.05,
-    "file_crlf": 0.1, "file_indented": 0.05, "file_bom": 0.1, "file_open_end": 0.1,
+    "file_crlf": 0.1, "file_indented": 0.05, "file_bom": 0.1, "file_open_end": 0.1, "full_page_missing": 0.05,
+    "full_other_as_of": 0.05, "full_cut": 0.05, "full_totals": 0.05, "full_flood": 0.05,
 }  # fmt: skip
 
 

@@ -49,7 +49,18 @@ def test_g11_an_846_that_lacks_two_fifths_of_its_lines(
 
     ours.file("c.edi", told(dict.fromkeys(ITEMS[:6], 40), "R-3", "0940", 6), source, minutes(5))
     released(ours, minutes(6))
-    assert [ours.on_hand()[item, "DC3"] for item in ITEMS] == [40] * 6 + [50] * 4, "absence zeroes nothing yet"
+    assert [ours.on_hand()[item, "DC3"] for item in ITEMS] == [40] * 6 + [0] * 4, "proven: what is absent is 0"
+    assert ours.rows(
+        "select is_proven, locations, measures, recorded, control_lines, control_units, read_lines, document_key"
+        " from raw.snapshots order by received_at"
+    ) == [
+        (True, ["BETA-NJ2"], ["on_hand"], "2026-11-02T09:00", 10, 500, 10, "R-1"),
+        (True, ["BETA-NJ2"], ["on_hand"], "2026-11-02T09:40", 6, 240, 6, "R-3"),
+    ]
+    assert ours.rows(
+        "select count(*), min(quantity), min(status_ref), min(location_ref) from raw.snapshot_lines"
+        " group by snapshot_id order by 1"
+    ) == [(6, "40", "on_hand", "BETA-NJ2"), (10, "50", "on_hand", "BETA-NJ2")]
     assert ours.rows("select state, finding_code, snapshot_of from ops.edi_sets order by set_id") == [
         ("accepted", None, ["BETA-NJ2"]), ("rejected", code, None), ("accepted", None, ["BETA-NJ2"]),
     ]  # fmt: skip

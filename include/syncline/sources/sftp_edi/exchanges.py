@@ -11,13 +11,14 @@ from syncline.errors import RetryableError
 from syncline.sources.sftp_edi.acknowledged import Answers
 from syncline.sources.sftp_edi.outbound import intents, store
 from syncline.sources.sftp_edi.register import storable
+from syncline.sources.sftp_edi.snapshots import store_whole
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import psycopg
 
-    from syncline.edi import Finding, Profile
+    from syncline.edi import Finding, Profile, SetReading
     from syncline.landing import Trouble
     from syncline.sources.sftp_edi.judge import Judged, JudgedInterchange, JudgedSet
 
@@ -67,12 +68,17 @@ class Receipt:
                         copy.write_row(self._set(inside, each))
             store(conn, self._source, self._intents, self._now)
             self._answers.write(conn, self._document_id)
+            store_whole(conn, self._source, self._document_id, self._whole(), self._now)
         except UniqueViolation:
             raise RetryableError(
                 f"{self._source}: another reader registered a control number of {self._file!a} meanwhile.",
                 next_step="Nothing of the file was written; the next poll compares it again.",
                 source=self._source,
             ) from None
+
+    def _whole(self) -> list[SetReading]:
+        judged = (each for inside in self._judged.interchanges for each in inside.sets)
+        return [each.read for each in judged if _snapshot_of(each) is not None]
 
     def _interchange(self, inside: JudgedInterchange) -> tuple[Any, ...]:
         about, verdict, fault = inside.interchange, inside.verdict, _fault(inside)

@@ -13,6 +13,7 @@ from syncline.edi.partners import profile_named
 from syncline.landing import Document, FileChange, Load, LoadResult, Trouble, document_id, land
 from syncline.sources.sftp_edi.exchanges import Receipt
 from syncline.sources.sftp_edi.judge import judge
+from syncline.sources.sftp_edi.snapshots import whole_of
 from syncline.sources.sftp_edi.verdicts import CONFLICTS, Left, Told, production
 
 if TYPE_CHECKING:
@@ -103,6 +104,10 @@ def _repeated(name: str, content: bytes, earlier: str) -> tuple[Document, list[T
 
 def _document(source: Source, content: bytes, size: int, left: Left) -> tuple[Document, list[Trouble]]:
     reading = left.reading
+    document_key = document_id(source.name, FEED, reading.file, sha256(content).hexdigest())
+    for each in reading.sets:
+        whole = whole_of(each, source.name, document_key)
+        each.snapshot_id = whole and whole.snapshot_id
     faults = reading.faults
     first = faults[0] if faults else None
     document = Document(

@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-import tenacity
-
 from syncline.connections import Connection
 from syncline.errors import ConfigurationError, PartnerContractBroken, PartnerUnavailable
 from syncline.partner_http import Answer, CallFailed, CertificateRefused, PartnerHttp, bearer
+from syncline.partner_tries import tries
 from syncline.registry import Source
 from syncline.sources.wms_api.mapping import Key
 from syncline.sources.wms_api.records import NotAPageError, Records, read_records
 
 PAGE_BYTES_MAX = 16 * 1024 * 1024
-BACKOFF_FIRST_S = 0.25
-BACKOFF_MAX_S = 20.0
-# Longer than this the task gives its slot back and the next run asks again.
-RETRY_AFTER_MAX_S = 30.0
 
 
 class _PageUnreadable(PartnerUnavailable):
@@ -61,18 +56,12 @@ class WmsClient:
             PartnerContractBroken: every try brought something that is not a page, or the request itself is refused.
             ConfigurationError: the token is refused, or the address redirects elsewhere.
         """
-        tries = self._source.retries + 1
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_worth_another_try),
-            stop=tenacity.stop_after_attempt(tries),
-            wait=_wait_s,
-            reraise=True,
-        )
+        number = self._source.retries + 1
         try:
-            return retrying(self._ask, after)
+            return tries(number)(self._ask, after)
         except _PageUnreadable as error:
             raise PartnerContractBroken(
-                f"{error.message} The same for {tries} tries; the cursor has not moved.",
+                f"{error.message} The same for {number} tries; the cursor has not moved.",
                 next_step=f"Show the answer of GET {self._path} to the owner of {self._source.name}.",
                 source=self._source.name,
             ) from None
@@ -171,15 +160,3 @@ def _error_code(answer: Answer) -> str:
     except (ValueError, TypeError, KeyError, RecursionError):
         return ""
     return f" ({code})" if isinstance(code, str) and code.isidentifier() and len(code) <= 40 else ""
-
-
-def _is_worth_another_try(error: BaseException) -> bool:
-    return isinstance(error, PartnerUnavailable) and (error.retry_after_s or 0) <= RETRY_AFTER_MAX_S
-
-
-def _wait_s(state: tenacity.RetryCallState) -> float:
-    """Full jitter under an exponential roof, and never less than the partner asked for."""
-    error = state.outcome.exception() if state.outcome else None
-    asked_s = error.retry_after_s if isinstance(error, PartnerUnavailable) else None
-    jitter_s = tenacity.wait_random_exponential(multiplier=BACKOFF_FIRST_S, max=BACKOFF_MAX_S)(state)
-    return jitter_s if asked_s is None else asked_s + min(jitter_s, 1.0)

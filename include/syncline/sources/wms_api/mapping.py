@@ -105,6 +105,7 @@ def _facts(event: Any, index: int) -> list[Fact]:
                 kind, line.sku, site, measure, line.uom, str(quantity), posted_at, event.event_id + place, event_key,
                 f"events[{index}].lines[{line.line}]", reading, None, 1, False, sequence, is_test, transaction,
                 None, None, None, None,
+                None, None, None, None, None,
             )  # fmt: skip
             facts.append(_new_fact(Fact, content))
     return facts

@@ -11,26 +11,6 @@ alter table ops.ownership_rules drop constraint ownership_rules_grain_check;
 alter table ops.ownership_rules
   add constraint ownership_rules_grain_check check (grain in ('item', 'lot', 'serial', 'owner'));
 
-create table if not exists raw.snapshots (
-  snapshot_id       text primary key,
-  source            text not null,
-  system            text not null,
-  load_id           bigint not null,
-  document_ids      text[] not null,
-  locations         text[] not null,
-  measures          text[] not null,
-  recorded          text not null,
-  as_of_from        timestamptz,
-  as_of_to          timestamptz,
-  received_at       timestamptz not null,
-  control_lines     bigint,
-  control_units     numeric,
-  read_lines        bigint not null,
-  read_units        numeric not null,
-  declares_complete boolean not null,
-  is_proven         boolean not null,
-  fault_code        text
-);
 -- A later revision of a document takes back what an earlier one said by its silence.
 alter table raw.snapshots
   add column document_key text,

@@ -18,5 +18,5 @@ def downgrade() -> None:
         "alter table ops.ownership_rules drop constraint ownership_rules_grain_check; "
         "alter table ops.ownership_rules add constraint ownership_rules_grain_check check (grain in ('item', 'lot')); "
         "alter table raw.facts drop column serves, drop column is_final, drop column due, drop column owner, "
-        "drop column snapshot_id"
+        "drop column snapshot_id; alter table raw.snapshots drop column document_key, drop column revision"
     )
