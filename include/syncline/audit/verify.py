@@ -187,6 +187,7 @@ def _read_leaves(folder: Path, seals: list[tuple[int, _Line]], done: Verified) -
     hashes: dict[int, list[bytes]] = {number: [] for number in wanted}
     spans: dict[int, list[int]] = {}
     blamed: set[int] = set()
+    strange: set[int] = set()
     last = (0, -1)
     for number, raw in _lines(folder, LEAVES):
         done.leaves += 1
@@ -206,7 +207,9 @@ def _read_leaves(folder: Path, seals: list[tuple[int, _Line]], done: Verified) -
             blamed |= {place[0], last[0]}
         last = place
         if leaf.seal_no not in wanted:
-            done.findings.append(Finding(f"{LEAVES}:{number}", f"a leaf of seal {leaf.seal_no}, which is not here"))
+            if leaf.seal_no not in strange:
+                done.findings.append(Finding(SEALS, f"seal {leaf.seal_no} is missing: {LEAVES}:{number} is of it"))
+            strange.add(leaf.seal_no)
             continue
         hashes[leaf.seal_no].append(digest)
         spans.setdefault(leaf.seal_no, []).append(number)
