@@ -135,7 +135,8 @@ absences as (
 
 sums as (
   select
-    k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom, k.said_from, k.said_to, 'sum' as word, sum(l.quantity)::bigint as quantity,
+    k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom, k.said_from, k.said_to, 'sum' as word,
+    sum(l.quantity)::bigint as quantity,
     '' as lot, '' as owner, '' as part
   from keys as k
   inner join lines as l

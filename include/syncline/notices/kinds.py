@@ -25,5 +25,9 @@ KINDS = {
     "breaker.tripped": Kind("a circuit breaker holds what a batch would send", *_TRIP),
     "breaker.closed": Kind("its trip was released, denied or is over", *_TRIP),
     "exception.opened": Kind("a person is asked", *_EXCEPTION),
+    "exception.reopened": Kind("what a person is asked is back, inside its period", *_EXCEPTION),
+    "exception.assigned": Kind("an exception has an owner", *_EXCEPTION),
+    "exception.asked": Kind("a partner is asked, with a time to answer by", *_EXCEPTION),
+    "exception.woken": Kind("a snoozed exception is back", *_EXCEPTION),
     "exception.resolved": Kind("the cause is gone, or a person answered", *_EXCEPTION),
 }
