@@ -5,6 +5,7 @@
     on_schema_change='fail',
     indexes=[{'columns': ['item', 'location']}, {'columns': ['due_at']}],
     pre_hook='{{ index_scans() }}',
+    post_hook='{{ wake_when_due() }}',
 ) }}
 
 -- Stock that may be picked, what has left for it, and what of it is still to leave (semantics §11).
