@@ -1,6 +1,6 @@
 {#- The fourth part of a stock key: what its grain asks for, empty where it is not named (semantics §13). -#}
 {% macro key_part(grain, lot, owner) -%}
-  (case {{ grain }} when 'item' then '' when 'owner' then {{ owner }} else {{ lot }} end)
+  (case {{ grain }} when 'item' then '' when 'owner' then coalesce({{ owner }}, '') else {{ lot }} end)
 {%- endmacro %}
 
 {#-
@@ -9,7 +9,7 @@
 -#}
 {% macro stock_part(alias) -%}
   case when {{ alias }}.kind = 'movement' then {{ alias }}.part
-    when {{ alias }}.owner = '' then {{ alias }}.lot
+    when coalesce({{ alias }}.owner, '') = '' then {{ alias }}.lot
     else concat_ws(chr(31), {{ alias }}.lot, {{ alias }}.owner) end
 {%- endmacro %}
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import psycopg
 from tests.config.world import Telling, World
+from tests.oracle.answer import answer
 from tests.oracle.comparing import differences
 from tests.oracle.mapping import as_scenario
-from tests.oracle.rules import answer
 
 from syncline import resolve
 from syncline.config import apply

@@ -128,3 +128,12 @@ def test_the_environment_page_is_complete_and_names_nothing_else() -> None:
     files.append(ROOT / "dbt_project" / "dbt_project.yml")
     used = {name for path in files for name in re.findall(r"\bSYNCLINE_[A-Z_]+\b", path.read_text(encoding="utf-8"))}
     assert set(re.findall(r"\bSYNCLINE_[A-Z_]+\b", page)) == used
+
+
+def test_every_break_of_a_proof_is_explained(codes_page: str) -> None:
+    section = codes_page.partition("## Full states")[2].partition("\n## ")[0]
+    told = {code for row in re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE) for code in TICKED.findall(row)}
+    texts = [path.read_text(encoding="utf-8") for path in (PRODUCT / "reconcile").glob("*.py")]
+    raised = {code for text in texts for code in re.findall(r'(?:refuse\(\s*|code = |fault_code": )"(\w+)"', text)}
+    raised |= {code for text in texts for code in re.findall(r'else "(page_\w+)"', text)}
+    assert raised == told

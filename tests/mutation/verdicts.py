@@ -11,8 +11,8 @@ import psycopg
 from psycopg import sql
 from tests.mutation.mutants import Mutant
 from tests.mutation.variants import Compiled
+from tests.oracle.answer import answer
 from tests.oracle.comparing import differences
-from tests.oracle.rules import answer
 from tests.oracle.running import as_case, generated, scenarios
 
 from syncline.scenario import Outcome, Scenario, read_outcomes, read_scenarios

@@ -35,7 +35,15 @@ def differences(outcome: Outcome, wanted: Answer) -> list[str]:
         ),
         *_by_name("balance", _keyed(outcome.balances), _keyed(wanted.balances)),
         *_by_name("ledger", _booked(outcome.ledger), _booked(wanted.ledger)),
+        *_lists(outcome, wanted),
     ]
+
+
+def _lists(outcome: Outcome, wanted: Answer) -> list[str]:
+    """Transfers and books are read only where a scenario expects some."""
+    names = ["releases", "serials", *(name for name in ("transfers", "financial") if getattr(outcome, name))]
+    got, said = ({name: getattr(each, name) for name in names} for each in (outcome, wanted))
+    return _by_name("list", got, said)
 
 
 def _reasons(outcome: Outcome, wanted: Answer) -> dict[str, str | None]:

@@ -142,7 +142,7 @@ def _facts(case: dict[str, Any]) -> list[str]:
         if isinstance(fact, Fact):
             # What a person wrote off is a fact that nobody told.
             names += _times(fact, entries[fact.id][0]["recorded"]) if fact.id in entries else ["written off"]
-            names += ["of a lot"] if fact.raw_lot else []
+            names += ["of a lot"] if fact.named else []
             names += ["at lot grain"] if fact.grain == "lot" else []
             names += [fact.measure] if fact.measure != "on_hand" else []
     return names

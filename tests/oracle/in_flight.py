@@ -40,7 +40,7 @@ def explanation(
     statement: Fact, base: Fact, variances: Collection[int], evidence: list[Flying], counted: list[Fact]
 ) -> list[str] | None:
     """Ids of the facts that explain a discrepancy, in §2 order; None when nothing whole does."""
-    known = [each for each in evidence if each.amount and _is_in_flight(each.fact, statement, base, counted)]
+    known = in_flight(statement, base, evidence, counted)
     documents: dict[tuple[str, str], list[Flying]] = {}
     for each in known:
         documents.setdefault(each.document, []).append(each)
@@ -48,6 +48,11 @@ def explanation(
         if sum(each.amount for each in group) in variances:
             return [each.fact.id for each in group]
     return None
+
+
+def in_flight(statement: Fact, base: Fact, evidence: list[Flying], counted: list[Fact]) -> list[Flying]:
+    """What of the evidence the owner may still be about to post when the statement is made."""
+    return [each for each in evidence if each.amount and _is_in_flight(each.fact, statement, base, counted)]
 
 
 def _is_in_flight(fact: Fact, statement: Fact, base: Fact, counted: list[Fact]) -> bool:

@@ -7,6 +7,7 @@ Written from the semantics page alone; it shares no code with the product. Insta
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -20,7 +21,7 @@ SECOND = 1_000_000
 FOREVER = 10**18
 WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|[+-]\d\d:\d\d)?")
 PRIMARY, APPLYING, SECONDARY, OBSERVER = 4, 3, 2, 1
-MEASURES = {"on_hand", "allocated", "damaged", "quarantined", "in_transit", "consigned", "available"}
+MEASURES = {"on_hand", "allocated", "damaged", "quarantined", "in_transit", "consigned", "available", "provisional"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Fact:
     """A fact as the rules see it. ``amounts``: base quantity under each unit factor in force, the first at ``from``.
 
     ``factors``: the unit and the days those factors begin. ``owner_lag``: how late the primary at ``from`` may post.
+    ``named``: lot and owner as the source names them; ``lot``: the fourth part of the key (semantics §13).
     """
 
     id: str
@@ -36,9 +38,11 @@ class Fact:
     item: str
     location: str
     measure: str
-    raw_lot: str
+    named: str
     lot: str
     grain: str
+    is_coarser: bool
+    is_finer: bool
     amounts: tuple[int, ...]
     factors: tuple[str, ...]
     said: tuple[int, int]
@@ -56,6 +60,10 @@ class Fact:
     has_lag: bool
     owner_lag: int
     disposition: str | None
+    serves: str | None
+    is_final: bool
+    due: int | None
+    base_uom: str
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -63,13 +71,13 @@ class Fact:
 
     @property
     def body(self) -> tuple[Any, ...]:
-        lot = self.lot if self.kind == "movement" else self.raw_lot
+        lot = self.lot if self.kind == "movement" else self.named
         amount = 0 if self.cancel else self.amounts[0]
         return (self.kind, self.item, lot, amount, self.cancel, self.said if self.kind == "balance" else None)
 
     @property
     def stock(self) -> tuple[str, str]:
-        return (self.item, self.lot if self.kind == "movement" else self.raw_lot)
+        return (self.item, self.lot if self.kind == "movement" else self.named)
 
     def without_sequence(self) -> Fact:
         return replace(self, sequence=None)
@@ -212,10 +220,34 @@ def read_facts(scenario: dict[str, Any]) -> dict[str, Fact | str]:
     for entry in facts:
         receipts.setdefault(entry["id"], []).append(micros(datetime.fromisoformat(entry["received_at"])))
     entries = {entry["id"]: entry for entry in facts}
-    return {name: _read(network, entry, receipts[name]) for name, entry in entries.items()}
+    return {name: read_fact(network, entry, receipts[name]) for name, entry in entries.items()}
 
 
-def _read(network: Network, entry: dict[str, Any], receipts: list[int]) -> Fact | str:
+def part_at(grain: str, lot: str, owner: str) -> str:
+    """The fourth part of a key: what its grain asks for (semantics §13)."""
+    return {"item": "", "owner": owner}.get(grain, lot)
+
+
+def is_one_unit(kind: str, amounts: Iterable[int]) -> bool:
+    """What a serial may say (semantics §12)."""
+    return all((-1 if kind == "movement" else 0) <= amount <= 1 for amount in amounts)
+
+
+def _due(written: str | None, zone: ZoneInfo) -> int | None:
+    """A day is due when it is over, anything else at its first instant (semantics §11)."""
+    said = written_or_none(written, zone)
+    return None if said is None else said[1] if len(str(written)) == len("2026-05-04") else said[0]
+
+
+def written_or_none(text: str | None, zone: ZoneInfo) -> tuple[int, int] | None:
+    return written(text, zone) if text and WRITTEN.fullmatch(text) else None
+
+
+def _is_no_release(kind: str, measure: str, amounts: tuple[int, ...], cancel: bool) -> bool:
+    return measure == "provisional" and (kind == "balance" or (not cancel and amounts[0] <= 0))
+
+
+def read_fact(network: Network, entry: dict[str, Any], receipts: list[int]) -> Fact | str:
     source, location, item, kind = entry["source"], entry["location"], entry["item"], entry["kind"]
     refusal = "test" if entry.get("test") else "quarantined"
     if item not in network.items or location not in network.locations or source not in network.sources:
@@ -243,18 +275,30 @@ def _read(network: Network, entry: dict[str, Any], receipts: list[int]) -> Fact 
     if not amounts or any(amount.denominator != 1 for _, amount in amounts):
         return refusal
     cell = (entry["measure"], location, network.items[item].get("item_class", "any"))
-    grain, lot = network.grain_at(*cell, start), entry.get("lot") or ""
-    if kind == "movement" and grain == "lot" and not lot:
+    grain = network.grain_at(*cell, start)
+    lot, owner = str(entry.get("lot") or ""), str(entry.get("owner") or "")
+    part = part_at(grain, lot, owner)
+    is_coarser = grain != "item" and not part
+    is_finer = (lot != "" and grain not in ("lot", "serial")) or (owner != "" and grain != "owner")
+    bases = tuple(int(amount) for _, amount in amounts)
+    if (
+        (kind == "movement" and is_coarser)
+        or (grain == "serial" and part and not cancel and not is_one_unit(kind, bases))
+        or _is_no_release(kind, entry["measure"], bases, cancel)
+    ):
         return refusal
     window = (start - skew - (lag if kind == "balance" else 0), end + skew)
     line_key = str(entry.get("line_key", entry["id"]))
     return Fact(
-        id=entry["id"], source=source, kind=kind, item=item, location=location, measure=entry["measure"], raw_lot=lot,
-        lot=lot if grain == "lot" else "", grain=grain, amounts=tuple(int(a) for _, a in amounts),
+        id=entry["id"], source=source, kind=kind, item=item, location=location, measure=entry["measure"],
+        named="\x1f".join((lot, owner)) if owner else lot, lot=part, grain=grain, is_coarser=is_coarser,
+        is_finer=is_finer, amounts=bases,
         factors=(entry["uom"], *(day for day, _ in amounts)), said=said, start=start, end=end,
         window_start=window[0], window_end=window[1], received=received, line_key=line_key,
         event_key=str(entry.get("event_key", f"{source}/{line_key}")), revision=revision, cancel=cancel,
         sequence=entry.get("sequence"), has_lag=lag > 0, owner_lag=network.owner_lag_at(*cell, start),
         role=APPLYING if source == "operator" else network.role_over(kind, cell, source, window),
-        disposition="test" if entry.get("test") else None,
+        disposition="test" if entry.get("test") else None, serves=entry.get("serves"),
+        is_final=bool(entry.get("final")), due=_due(entry.get("due"), zone),
+        base_uom=network.items[item].get("base_uom", "EA"),
     )  # fmt: skip

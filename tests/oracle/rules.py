@@ -13,9 +13,10 @@ from itertools import combinations, product
 from typing import Any
 
 from tests.oracle.deciding import Decisions
-from tests.oracle.in_flight import Flying, explanation, flying
+from tests.oracle.in_flight import Flying, explanation, flying, in_flight
 from tests.oracle.ordering import before, grouped, kept_order, order
-from tests.oracle.reading import APPLYING, OBSERVER, PRIMARY, Fact, read_facts
+from tests.oracle.pushes import Pushes
+from tests.oracle.reading import APPLYING, OBSERVER, PRIMARY, Fact
 
 Position = frozenset[str]
 POSITIONS_MAX = 4096
@@ -34,17 +35,19 @@ class Answer:
     reasons: dict[str, str | None] = field(default_factory=dict)  # only those that the page names
     rules: Counter[str] = field(default_factory=Counter)  # how often a rule decided something
     decided: dict[str, str] = field(default_factory=dict)
+    # Semantics §11 to §14.
+    releases: list[dict[str, Any]] = field(default_factory=list)
+    serials: list[dict[str, Any]] = field(default_factory=list)
+    financial: list[dict[str, Any]] = field(default_factory=list)
+    transfers: list[dict[str, Any]] = field(default_factory=list)
 
 
-def answer(scenario: dict[str, Any], cap: int = POSITIONS_MAX) -> Answer:
-    """Every balance, disposition, verdict and ledger entry of a scenario (``network``, ``facts``, ``decisions``)."""
-    return _Case(read_facts(scenario), Decisions(scenario), cap).answer()
+class Case:
+    """All facts of a scenario, by name; what is no fact to the rules (a test, an echo) is its disposition."""
 
-
-class _Case:
-    def __init__(self, read: dict[str, Fact | str], decisions: Decisions, cap: int) -> None:
+    def __init__(self, read: dict[str, Fact | str], decisions: Decisions, pushes: Pushes, cap: int) -> None:
         self.out, self.cap = Answer(), cap
-        self.decisions = decisions
+        self.decisions, self.pushes = decisions, pushes
         self.lost_to: dict[str, str] = {}
         facts: list[Fact] = []
         for name, fact in read.items():
@@ -121,7 +124,7 @@ class _Case:
 
     def _evidence(self) -> None:
         for fact in self._open():
-            other_grain = fact.kind == "balance" and (fact.grain == "lot") != (fact.raw_lot != "")
+            other_grain = fact.kind == "balance" and (fact.is_coarser or fact.is_finer)
             if (
                 fact.role == OBSERVER
                 or fact.measure == "available"
@@ -130,7 +133,7 @@ class _Case:
             ):
                 self._set(fact, "not_owner")
                 if fact.role > OBSERVER and fact.measure != "available" and other_grain:
-                    self.out.reasons[fact.id] = "finer_than_grain" if fact.raw_lot else "coarser_than_grain"
+                    self.out.reasons[fact.id] = "coarser_than_grain" if fact.is_coarser else "finer_than_grain"
             elif fact.id in self.other_stock:
                 self._set(fact, "conflict")
 
@@ -187,7 +190,15 @@ class _Case:
         candidates = [f for f in mine if f.kind == "balance" and f.id not in self.out.dispositions]
         evidence = [f for f in mine if self.out.dispositions.get(f.id) == "not_owner"]
         applied = self._applied(candidates, mine)
-        told = _Told(flying(f for f in evidence if f.kind == "movement"), [f for f in self.facts if f.id in self.delta])
+        if key[2] == "provisional":  # nothing left yet: no balance, no ledger (semantics §11)
+            for fact in moves:
+                self._set(fact, "applied")
+            return
+        told = _Told(
+            flying(f for f in evidence if f.kind == "movement"),
+            [f for f in self.facts if f.id in self.delta],
+            self.pushes,
+        )
         statements = [*candidates, *(f for f in evidence if f.kind == "balance")]
         _Key(self.out, key, moves, self.parts, candidates, statements, applied, told, self.cap).decide()
 
@@ -220,6 +231,7 @@ class _Told:
 
     evidence: list[Flying]
     counted: list[Fact]
+    pushes: Pushes
 
 
 def _choice_name(fact: Fact) -> tuple[Any, ...]:
@@ -315,7 +327,7 @@ class _Key:
             self._book(base, stand)
 
     def _reference(self, s: Fact) -> Fact | None:
-        if s.measure == "available" or (s.grain == "lot") != (s.raw_lot != "") or not self.applied:
+        if s.measure == "available" or s.is_coarser or s.is_finer or not self.applied:
             return None
         earlier = [a for a in self.applied if order(a) < order(s)]
         reference = earlier[-1] if earlier else self.applied[0]
@@ -356,6 +368,10 @@ class _Key:
         self.out.rules["§1 several unit factors"] += len(s.amounts) > 1
         if verdict == "discrepancy" and b is not None:
             explained_by = explanation(s, b, variances, self.told.evidence, self.told.counted)
+            if explained_by is None:
+                explained_by = self.told.pushes.explanation(
+                    s, variances, in_flight(s, b, self.told.evidence, self.told.counted)
+                )
             if explained_by is not None:
                 verdict, self.out.explained_by[s.id] = "delay", explained_by
                 self.out.rules["§6 several facts in flight explain"] += len(explained_by) > 1

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from psycopg import sql
+from tests.oracle.answer import answer
 from tests.oracle.comparing import differences
 from tests.oracle.corners import corner
 from tests.oracle.coverage import count
 from tests.oracle.generator import case
-from tests.oracle.rules import POSITIONS_MAX, answer
+from tests.oracle.rules import POSITIONS_MAX
 
 from syncline.home import project_root
 from syncline.scenario import Options, Outcome, Scenario, run_scenarios
@@ -44,6 +45,8 @@ def scenarios(cases: Sequence[Case]) -> list[Scenario]:
             c.get("expect", {}),
             f"{number:05d}",
             c.get("decisions", []),
+            c.get("documents", []),
+            c.get("pushes", []),
         )
         for number, c in enumerate(cases, start=1)
     ]
@@ -51,7 +54,10 @@ def scenarios(cases: Sequence[Case]) -> list[Scenario]:
 
 def as_case(scenario: Scenario) -> Case:
     """What the oracle reads of a scenario."""
-    return {"network": scenario.network, "facts": scenario.facts, "decisions": scenario.decisions}
+    return {
+        "network": scenario.network, "facts": scenario.facts, "decisions": scenario.decisions,
+        "documents": scenario.documents, "pushes": scenario.pushes,
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.oracle.answer import answer
 from tests.oracle.generator import day_reports, history
 from tests.oracle.histories import changing_units, posting_late
-from tests.oracle.rules import answer
 from tests.oracle.running import scenarios
 from tests.oracle.test_warehouse_agrees import disagreements
 

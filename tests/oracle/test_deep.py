@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 from tests.databases import TEMPLATE
+from tests.oracle.answer import answer
 from tests.oracle.comparing import differences, write
 from tests.oracle.coverage import missing, table
-from tests.oracle.rules import POSITIONS_MAX, answer
+from tests.oracle.rules import POSITIONS_MAX
 from tests.oracle.running import Server, compare, generated
 from tests.oracle.shrinking import shrink
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.oracle.answer import answer
 from tests.oracle.comparing import differences, write
-from tests.oracle.rules import Answer, answer
+from tests.oracle.rules import Answer
 from tests.oracle.running import generated, scenarios
 
 from syncline.scenario import Options, Outcome, run_scenarios

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.oracle.answer import answer
 from tests.oracle.comparing import differences
-from tests.oracle.rules import answer
 from tests.oracle.running import as_case
 
 from syncline.scenario import Options, Scenario, read_scenarios, run_scenarios

@@ -126,8 +126,8 @@ parted as (
     g.*,
     {{ key_part('g.grain', 'g.lot', 'g.owner') }} as part,
     g.grain <> 'item' and {{ key_part('g.grain', 'g.lot', 'g.owner') }} = '' as is_coarser,
-    g.grain not in ('lot', 'serial') and g.lot <> '' or g.grain <> 'owner' and g.owner <> '' as is_finer,
-    g.grain = 'serial' and not g.cancel and not (
+    g.grain not in ('lot', 'serial') and g.lot <> '' or g.grain <> 'owner' and coalesce(g.owner, '') <> '' as is_finer,
+    g.grain = 'serial' and g.lot <> '' and not g.cancel and not (
       case when g.kind = 'balance' then 0 else -1 end <= all(coalesce(g.quantity_alternatives, array[g.quantity]))
       and 1 >= all(coalesce(g.quantity_alternatives, array[g.quantity]))
     ) as is_no_serial

@@ -48,23 +48,65 @@ pairs as (
   {%- endif %}
 ),
 
+-- A time without a zone is in its source's, else in that of the location: the as-of of each place (semantics §2).
+placed as (
+  select
+    s.snapshot_id, p.location, s.source, s.received_at, src.clock_skew_s,
+    {{ time_parts('s.recorded') }} as parts,
+    coalesce(src.timezone, l.timezone) as zone
+  from (select distinct snapshot_id, location from pairs) as p
+  inner join {{ ref('stg_snapshots') }} as s on p.snapshot_id = s.snapshot_id
+  inner join {{ source('ops', 'current_speakers') }} as src on s.source = src.source
+  inner join {{ source('ops', 'current_locations') }} as l on p.location = l.location
+),
+
+walled as materialized (
+  select
+    p.*,
+    {{ wall_time('p.parts') }} as wall,
+    case when p.parts[6] is null then {{ wall_time('p.parts') }} at time zone p.zone
+      else ({{ wall_time('p.parts') }} - ({{ zone_offset('p.parts') }})) at time zone 'UTC' end as first_reading
+  from placed as p
+),
+
+-- Where daylight saving skips the hour there was no such instant, and the document says nothing of the place.
+timed as (
+  select
+    w.snapshot_id,
+    w.location,
+    least(w.first_reading, case when w.parts[6] is null then {{ other_reading('w.first_reading', 'w.wall', 'w.zone') }} end) as said_from,
+    case
+      when w.parts[2] is null then least(
+        (w.wall + interval '1 day') at time zone w.zone,
+        {{ other_reading("((w.wall + interval '1 day') at time zone w.zone)", "(w.wall + interval '1 day')", 'w.zone') }}
+      )
+      else greatest(w.first_reading, case when w.parts[6] is null then {{ other_reading('w.first_reading', 'w.wall', 'w.zone') }} end)
+        + case when w.parts[4] is null then interval '1 minute' when w.parts[5] is null then interval '1 second'
+          else interval '1 microsecond' end
+    end as said_to,
+    w.received_at + w.clock_skew_s * interval '1 second' as credible_to
+  from walled as w
+  where not {{ is_skipped('w.parts', 'w.first_reading', 'w.wall', 'w.zone') }}
+),
+
 grained as (
   select
     p.snapshot_id, p.item, p.location, p.measure, p.lot, p.owner, i.item_class, i.base_uom,
+    s.said_from, s.said_to,
     {{ grain_at('p.measure', 'p.location', 'i.item_class', 's.said_from') }} as grain
   from pairs as p
-  inner join {{ ref('stg_snapshots') }} as s on p.snapshot_id = s.snapshot_id
+  inner join timed as s on p.snapshot_id = s.snapshot_id and p.location = s.location and s.credible_to >= s.said_from
   inner join {{ source('ops', 'current_items') }} as i on p.item = i.item
 ),
 
 keys as (
   select distinct
-    g.snapshot_id, g.item, g.location, g.measure, g.item_class, g.base_uom, g.grain,
+    g.snapshot_id, g.item, g.location, g.measure, g.item_class, g.base_uom, g.grain, g.said_from, g.said_to,
     {{ key_part('g.grain', 'g.lot', 'g.owner') }} as part
   from grained as g
   where (g.grain = 'item' or {{ key_part('g.grain', 'g.lot', 'g.owner') }} <> '') and exists (
     select from {{ ref('stg_facts') }} as f
-    where f.item = g.item and f.location = g.location and f.measure = g.measure and f.lot = g.lot and f.owner = g.owner
+    where f.item = g.item and f.location = g.location and f.measure = g.measure and f.lot = g.lot and coalesce(f.owner, '') = g.owner
       and f.derived_from is null and {{ makes_known('f') }}
       and (g.grain <> 'serial' or f.quantity between case f.kind when 'movement' then -1 else 0 end and 1)
   )
@@ -72,14 +114,14 @@ keys as (
 
 lines as (
   select
-    k.snapshot_id, f.item, f.location, f.measure, f.lot, f.owner, f.quantity, f.quantity_alternatives
+    k.snapshot_id, f.item, f.location, f.measure, f.lot, coalesce(f.owner, '') as owner, f.quantity, f.quantity_alternatives
   from (select distinct snapshot_id from keys) as k
   cross join lateral {{ found(ref('stg_facts'), ['snapshot_id'], 'k') }} as f
 ),
 
 absences as (
   select
-    k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom, 'absent' as word, 0::bigint as quantity,
+    k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom, k.said_from, k.said_to, 'absent' as word, 0::bigint as quantity,
     case when k.grain = 'owner' then '' else k.part end as lot,
     case when k.grain = 'owner' then k.part else '' end as owner,
     k.part
@@ -93,13 +135,13 @@ absences as (
 
 sums as (
   select
-    k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom, 'sum' as word, sum(l.quantity)::bigint as quantity,
+    k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom, k.said_from, k.said_to, 'sum' as word, sum(l.quantity)::bigint as quantity,
     '' as lot, '' as owner, '' as part
   from keys as k
   inner join lines as l
     on k.snapshot_id = l.snapshot_id and k.item = l.item and k.location = l.location and k.measure = l.measure
   where k.grain = 'item'
-  group by k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom
+  group by k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom, k.said_from, k.said_to
   having bool_and(l.lot <> '' or l.owner <> '') and bool_and(l.quantity_alternatives is null)
 ),
 
@@ -124,8 +166,8 @@ select
   t.lot,
   t.owner,
   t.quantity,
-  s.said_from,
-  s.said_to,
+  t.said_from,
+  t.said_to,
   concat_ws('/', s.document_key, t.word, t.item, nullif(t.part, '')) as line_key,
   s.snapshot_id as derived_from,
   t.base_uom as uom,

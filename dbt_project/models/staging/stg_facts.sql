@@ -6,6 +6,7 @@
     materialized='incremental',
     incremental_strategy='upsert_changed',
     unique_key='fact_id',
+    on_schema_change='append_new_columns',
     indexes=[
       {'columns': ['fact_id'], 'unique': true},
       {'columns': ['item', 'location', 'measure', 'said_from']},

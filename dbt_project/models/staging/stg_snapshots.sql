@@ -23,19 +23,19 @@ documents as (
   order by o.snapshot_id
 ),
 
--- The as-of of a document is that of its lines; one that nothing was read of is none.
+-- A document that nothing was read of is none.
 lines as (
   select
     d.snapshot_id,
     min(s.document_id) as document_id,
     min(s.feed) as feed,
     min(s.said_from) as said_from,
-    min(s.said_to) as said_to,
     bool_and(
       s.kind = 'balance' and not s.is_test and not s.cancel and s.quarantine_code is null and s.recorded = d.recorded
       and s.source = d.source and s.measure = any(d.measures) and s.measure not in ('available', 'provisional')
-      and (s.quantity in (0, 1) or {{ grain_at('s.measure', 's.location', 's.item_class', 's.said_from') }} <> 'serial')
-    ) is true as is_sound,
+      and (s.lot = '' or s.quantity in (0, 1) or {{ grain_at('s.measure', 's.location', 's.item_class', 's.said_from') }} <> 'serial')
+    ) is true
+    and count(distinct (s.line_key, s.location, s.measure)) = count(*) as is_sound,
     array_agg(distinct s.location) as locations
   from documents as d
   cross join lateral {{ found(ref('stg_facts'), ['snapshot_id'], 'd') }} as s
@@ -67,13 +67,11 @@ select
   d.revision,
   d.recorded,
   l.document_id,
-  l.said_from,
-  l.said_to,
   d.received_at,
   c.locations,
   d.measures,
   coalesce(
-    d.declares_complete and num_nonnulls(d.control_lines, d.control_units) > 0 and l.is_sound
+    d.declares_complete and position('/' in d.recorded) = 0 and num_nonnulls(d.control_lines, d.control_units) > 0 and l.is_sound
     and not d.measures && array['available', 'provisional']
     and c.is_mapped and l.locations <@ c.locations
     and not exists (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 if TYPE_CHECKING:
     import psycopg
@@ -18,37 +18,36 @@ LIKE = (
     "replace(replace(replace(replace(replace(r.location, '\\', '\\\\'), '%%', '\\%%'), '_', '\\_'),"
     " '*', '%%'), '?', '_')"
 )
+_STATE = """select source, measures, as_of_from as begins, as_of_to as ends, received_at from raw.snapshots
+    where snapshot_id = %s"""
 # A line that cannot be mapped differs from everything: as a fact it is quarantined with its reason, for a person.
 _MAPPED = (
     """
 create temporary table state_keys on commit drop as
-with state as (
-  select s.*, array_length(s.document_ids, 1) as pages from raw.snapshots s where s.snapshot_id = %(snapshot)s
-),
-lines as (
-  select l.*, s.source, s.as_of_from,
+with lines as (
+  select l.*,
          coalesce(own_item.item, any_item.item) as item,
          coalesce(own_status.measure, any_status.measure) as measure
-  from state s
-  join raw.snapshot_lines l on l.snapshot_id = s.snapshot_id and l.received_at = s.received_at
-  left join ops.current_item_crosswalk own_item on own_item.source = s.source and own_item.item_ref = l.item_ref
-    and s.as_of_from >= own_item.valid_from and s.as_of_from < own_item.valid_to
+  from raw.snapshot_lines l
+  left join ops.current_item_crosswalk own_item on own_item.source = %(source)s and own_item.item_ref = l.item_ref
+    and %(begins)s >= own_item.valid_from and %(begins)s < own_item.valid_to
   left join ops.current_item_crosswalk any_item on any_item.source = '*' and any_item.item_ref = l.item_ref
-    and s.as_of_from >= any_item.valid_from and s.as_of_from < any_item.valid_to
+    and %(begins)s >= any_item.valid_from and %(begins)s < any_item.valid_to
   left join ops.current_status_crosswalk own_status
-    on own_status.source = s.source and own_status.status_ref = l.status_ref
+    on own_status.source = %(source)s and own_status.status_ref = l.status_ref
   left join ops.current_status_crosswalk any_status
     on any_status.source = '*' and any_status.status_ref = l.status_ref
+  where l.snapshot_id = %(snapshot)s and l.received_at = %(received_at)s
 ),
 -- The grain of the primary at the as-of: the most specific rule decides, place before item class (semantics §3).
 grains as (
   select distinct on (r.measure, c.item_class) r.measure, c.item_class, r.grain
-  from state s
-  join ops.current_ownership_rules r on r.role = 'primary'
-    and s.as_of_from >= r.valid_from and s.as_of_from < r.valid_to and %(location)s like """
+  from ops.current_ownership_rules r
+  join (select distinct item_class from ops.current_items) c on r.item_class in ('*', c.item_class)
+  where r.role = 'primary'
+    and %(begins)s >= r.valid_from and %(begins)s < r.valid_to and %(location)s like """
     + LIKE
     + """
-  join (select distinct item_class from ops.current_items) c on r.item_class in ('*', c.item_class)
   order by r.measure, c.item_class,
     2 * case r.location when %(location)s then 2 when '*' then 0 else 1 end + (r.item_class <> '*')::integer desc
 ),
@@ -64,8 +63,8 @@ units as (
   left join grains g on g.measure = l.measure and g.item_class = i.item_class
   left join ops.current_locations p on p.location = %(location)s
   left join ops.current_unit_factors f on f.item = l.item and f.uom = l.uom
-    and (l.as_of_from at time zone p.timezone)::date >= f.valid_from
-    and (l.as_of_from at time zone p.timezone)::date < f.valid_to
+    and (%(begins)s::timestamptz at time zone p.timezone)::date >= f.valid_from
+    and (%(begins)s::timestamptz at time zone p.timezone)::date < f.valid_to
 ),
 said as (
   select item, measure, key_lot, min(base_uom) as base_uom, count(*) as lines,
@@ -76,8 +75,8 @@ said as (
 -- How its source calls the measures of the scope: its own word before everybody's.
 measures as (
   select distinct on (m.measure) m.measure, c.status_ref
-  from state s cross join unnest(s.measures) as m (measure)
-  join ops.current_status_crosswalk c on c.measure = m.measure and c.source in (s.source, '*')
+  from unnest(%(measures)s::text[]) as m (measure)
+  join ops.current_status_crosswalk c on c.measure = m.measure and c.source in (%(source)s, '*')
   order by m.measure, c.source = '*', c.status_ref collate "C"
 ),
 held as (
@@ -85,10 +84,10 @@ held as (
          b.quantity - coalesce((
            select sum(g.quantity) from canonical.ledger g
            where (g.item, g.location, g.measure, g.lot) = (b.item, b.location, b.measure, b.lot)
-             and g.booked_from >= s.as_of_to), 0) as quantity
-  from state s
-  join canonical.balances b on b.location = %(location)s
+             and g.booked_from >= %(ends)s), 0) as quantity
+  from canonical.balances b
   join measures m on m.measure = b.measure
+  where b.location = %(location)s
 )
 select coalesce(t.item, h.item) as item, coalesce(t.measure, h.measure) as measure,
        coalesce(t.key_lot, h.key_lot) as key_lot, t.base_uom, t.lines, t.units, t.is_finer, u.position, u.item_ref,
@@ -114,27 +113,26 @@ select count(*) as compared, count(*) filter (where differs) as differing,
 """
 # What one line says is told as it is written; what several say together, or what is not there, in base units.
 _SAID = """
-with state as (select * from raw.snapshots where snapshot_id = %(snapshot)s)
 select 'line' as kind, l.position, l.item_ref, l.status_ref, l.lot, l.uom, l.quantity
-from state s join raw.snapshot_lines l on l.snapshot_id = s.snapshot_id and l.received_at = s.received_at
+from raw.snapshot_lines l
 join state_keys k on k.position = l.position and k.lines = 1 and not k.is_finer
-where k.differs
+where k.differs and l.snapshot_id = %(snapshot)s and l.received_at = %(received_at)s
 union all
 select 'sum', k.position, k.item_ref, k.status_ref, nullif(k.key_lot, ''), k.base_uom, trim_scale(k.units)::text
 from state_keys k where k.differs and (k.lines > 1 or k.is_finer) and k.units is not null
 union all
 select 'absent', null, r.item_ref, k.status_ref, nullif(k.key_lot, ''), i.base_uom, '0'
-from state s
-join state_keys k on k.differs and k.lines is null
+from state_keys k
 join ops.current_items i on i.item = k.item
 cross join lateral (
   select c.item_ref from ops.current_item_crosswalk c
-  where c.item = k.item and c.source in (s.source, '*') and s.as_of_from >= c.valid_from and s.as_of_from < c.valid_to
+  where c.item = k.item and c.source in (%(source)s, '*') and %(begins)s >= c.valid_from and %(begins)s < c.valid_to
     and (c.source <> '*' or not exists (
-      select from ops.current_item_crosswalk o where o.source = s.source and o.item_ref = c.item_ref
-        and s.as_of_from >= o.valid_from and s.as_of_from < o.valid_to))
+      select from ops.current_item_crosswalk o where o.source = %(source)s and o.item_ref = c.item_ref
+        and %(begins)s >= o.valid_from and %(begins)s < o.valid_to))
   order by c.source = '*', c.item_ref collate "C" limit 1
 ) r
+where k.differs and k.lines is null
 order by 1, 2, 3, 4, 5
 """
 
@@ -164,9 +162,14 @@ class Differences:
 
     def __init__(self, conn: psycopg.Connection, snapshot_id: str, location: str) -> None:
         self._conn = conn
-        self._values = {"snapshot": snapshot_id, "location": location}
+        # Its few values are parameters: joined, they would leave the planner guessing how many lines there are.
+        with conn.cursor(row_factory=dict_row) as cursor:
+            state = cursor.execute(_STATE, [snapshot_id]).fetchone()
+        assert state is not None
+        self._values = {"snapshot": snapshot_id, "location": location, **state}
         conn.execute("drop table if exists pg_temp.state_keys")
         conn.execute(_MAPPED.encode(), self._values)
+        conn.execute("analyze state_keys")
 
     def counts(self) -> Counts:
         """How many keys there are, and differ."""

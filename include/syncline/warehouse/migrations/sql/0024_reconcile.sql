@@ -10,8 +10,8 @@ create table raw.snapshots (
   locations         text[] not null,       -- declared scope, in the source's words
   measures          text[] not null,       -- declared scope, in ours
   recorded          text not null,         -- as-of as written
-  as_of_from        timestamptz not null,
-  as_of_to          timestamptz not null,
+  as_of_from        timestamptz,           -- null for a time that is none: its lines say so
+  as_of_to          timestamptz,
   received_at       timestamptz not null,
   control_lines     bigint,
   control_units     numeric,
