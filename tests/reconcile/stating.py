@@ -15,10 +15,11 @@ from syncline.reconcile.promoting import Flood
 from syncline.warehouse.connect import connect_dsn
 
 SOURCES = {"wms": "dc1_wms", "3pl": "acme_3pl", "erp": "erp"}
-INSERT = """insert into raw.snapshots (snapshot_id, source, system, load_id, document_ids, locations, measures, recorded,
-  as_of_from, as_of_to, received_at, read_lines, read_units, declares_complete, is_proven, fault_code, document_key)
-  values (%(id)s, %(source)s, %(system)s, 1, array[%(id)s], array[%(place)s], %(measures)s, %(recorded)s, %(as_of)s, %(to)s,
-  %(received)s, %(lines)s, 0, true, %(proven)s, %(fault)s, %(id)s)"""
+INSERT = """insert into raw.snapshots (snapshot_id, source, system, load_id, document_ids, locations, measures,
+  recorded, as_of_from, as_of_to, received_at, read_lines, read_units, declares_complete, is_proven, fault_code,
+  document_key)
+  values (%(id)s, %(source)s, %(system)s, 1, array[%(id)s], array[%(place)s], %(measures)s, %(recorded)s, %(as_of)s,
+  %(to)s, %(received)s, %(lines)s, 0, true, %(proven)s, %(fault)s, %(id)s)"""
 
 
 class Stated:
@@ -41,7 +42,8 @@ class Stated:
         values = {
             "id": name, "source": SOURCES[system], "system": system, "place": self._place(system, place),
             "measures": ["financial"] if system == "erp" else list(measures), "recorded": as_of.isoformat(),
-            "as_of": as_of, "to": as_of + timedelta(seconds=width_s, microseconds=1), "received": as_of + timedelta(seconds=30),
+            "as_of": as_of, "to": as_of + timedelta(seconds=width_s, microseconds=1),
+            "received": as_of + timedelta(seconds=30),
             "lines": len(rows), "proven": proven, "fault": None if proven else "cut",
         }  # fmt: skip
         self.lane.owner.execute(INSERT, values)
@@ -89,7 +91,5 @@ def configured(owner: psycopg.Connection, now: datetime, change: Callable[[dict[
 def tolerance(**limits: Any) -> dict[str, Any]:
     """A row of ``variance_tolerances`` that names what is given."""
     named = dict.fromkeys(("location", "item_class", "criticality", "measure"), "*")
-    empty = dict.fromkeys(
-        ("open_units", "close_units", "open_permille", "close_permille", "open_value", "close_value")
-    )
+    empty = dict.fromkeys(("open_units", "close_units", "open_permille", "close_permille", "open_value", "close_value"))
     return {**named, **empty, **limits}

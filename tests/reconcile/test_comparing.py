@@ -87,7 +87,9 @@ def test_goods_of_others_are_not_in_the_books(lane: Lane) -> None:
     configured(lane.owner, NOON, _consigned_owner)
     lane.batch(2)
     stated = Stated(lane)
-    stated.say("wms", 35, [("SKU-0001", 100, "on_hand"), ("SKU-0001", 30, "consigned")], measures=["on_hand", "consigned"])
+    stated.say(
+        "wms", 35, [("SKU-0001", 100, "on_hand"), ("SKU-0001", 30, "consigned")], measures=["on_hand", "consigned"]
+    )
     stated.say("erp", 35, {"SKU-0001": 70})
     compared = stated.run(41, CALM)
     assert stated.rows() == []
@@ -101,9 +103,9 @@ def _consigned_owner(rows: dict[str, Any]) -> None:
 
 
 def test_a_unit_is_exact_and_one_that_is_not_mapped_is_said_so(stated: Stated) -> None:
-    factor = stated.lane.rows(
-        "select factor_num from ops.current_unit_factors where item = 'SKU-0002' and uom = 'CA'"
-    )[0][0]
+    factor = stated.lane.rows("select factor_num from ops.current_unit_factors where item = 'SKU-0002' and uom = 'CA'")[
+        0
+    ][0]
     stated.say("wms", 35, [
         ("SKU-0001", 95), ("SKU-0002", 200 - factor), ("SKU-0002", 1, "on_hand", None, "CA"),
         ("SKU-0003", 3, "on_hand", None, "PALLET"), ("SKU-0004", 400),
@@ -123,7 +125,9 @@ def test_hysteresis_opens_above_one_limit_and_closes_at_the_other(stated: Stated
     for step, off in enumerate([10, 11, 5, 10, 4, 5, 0]):
         stated.say("erp", 42 + step, numbers(95 + off, 200, 300, 400))
         stated.run(42.6 + step, CALM)
-        told.append(([row[5] for row in stated.rows()], stated.rows("is_open"), stated.lane.exceptions("books.variance")))
+        told.append(
+            ([row[5] for row in stated.rows()], stated.rows("is_open"), stated.lane.exceptions("books.variance"))
+        )
     verdicts = [each[0] for each in told]
     assert verdicts == [
         ["within_tolerance"], ["discrepancy"], ["discrepancy"], ["discrepancy"], ["within_tolerance"],
@@ -224,7 +228,9 @@ def test_a_flood_is_told_once_trips_and_opens_nothing_else(stated: Stated, told:
         assert [flood.differing for flood in compared.floods] == [4]
     assert cause in compared.floods[0].line
     assert stated.rows() == []
-    assert stated.lane.rows("select rule, subject, state from ops.exceptions") == [("snapshot.flood", "erp/DC1", "open")]
+    assert stated.lane.rows("select rule, subject, state from ops.exceptions") == [
+        ("snapshot.flood", "erp/DC1", "open")
+    ]
     trips = "select rule, source, locations, measured, state from ops.breaker_trips"
     assert stated.lane.rows(trips) == [("snapshot_flood", "erp", ["DC1"], 4, "open")]
     stated.say("erp", 43, numbers(95, 200, 300, 401))

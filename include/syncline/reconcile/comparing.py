@@ -1,4 +1,6 @@
-"""Compare the full states of a location three ways with canonical, judge every pair by its tolerance, keep what differs.
+"""Compare the full states of a location three ways with canonical, judge each pair by its tolerance.
+
+What differs is kept, what agrees is counted.
 
 A run is a function of its states, the batch that canonical is of, the configuration, and the run before it (whose open
 variances are closed by the lower limit only): run again, it writes the same rows.
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
+# A state of a large warehouse is joined in memory or not in time.
+WORK_MEM = "128MB"
 PAIRS = ("wms~canonical", "3pl~canonical", "erp~canonical", "wms~3pl", "wms~erp", "3pl~erp")
 
 _NEWER = """
@@ -34,7 +38,8 @@ select exists (select from ops.reconciliations r, ops.reconciliations o
 # The verdict of a pair: equal (at some position), waiting, too far off, or within. What was open stays so down to the
 # lower limit, and what cannot be compared now stays as it was.
 _JUDGE = """
-insert into ops.reconciliation_rows (run_id, item, location, measure, lot, pair, said, beside, variance, verdict, reason,
+insert into ops.reconciliation_rows (run_id, item, location, measure, lot, pair, said, beside, variance, verdict,
+  reason,
   majority, rule, criticality, unit_value, explained_by, due_at, is_open, since)
 with before as (
   select w.* from ops.reconciliation_rows w
@@ -48,7 +53,8 @@ classes as (
   cross join lateral ops.variance_rule(c.item_class, %(location)s, c.measure) t
 ),
 weighed as (
-  select p.*, m.names as majority, c.rule, c.criticality, i.unit_value, b.item is not null as was_open, b.since as open_since,
+  select p.*, m.names as majority, c.rule, c.criticality, i.unit_value, b.item is not null as was_open,
+    b.since as open_since,
     p.explained_by is not null and p.variance = p.total and p.variance <> 0 as is_explained,
     ops.is_within(p.variance, p.size, i.unit_value, c.open_units, c.open_permille, c.open_value) as is_small,
     ops.is_within(p.variance, p.size, i.unit_value, c.close_units, c.close_permille, c.close_value) as is_closing
@@ -86,23 +92,29 @@ from before b
 where exists (
     select from unnest(string_to_array(b.pair, '~')) n (name)
     where n.name <> 'canonical'
-      and (n.name = any(%(flooded)s) or not exists (select from compared_sides s where s.system = n.name and s.is_proven)))
+      and (n.name = any(%(flooded)s) or not exists (select from compared_sides s where s.system = n.name
+        and s.is_proven)))
   and not exists (select from judged j where (j.item, j.measure, j.lot, j.pair) = (b.item, b.measure, b.lot, b.pair))
 union all
-select %(run)s, b.item, %(location)s, b.measure, b.lot, b.pair, null, null, 0, 'match', null, null, b.rule, b.criticality,
+select %(run)s, b.item, %(location)s, b.measure, b.lot, b.pair, null, null, 0, 'match', null, null, b.rule,
+  b.criticality,
   b.unit_value, null, null, false, null
 from before b
 where not exists (
     select from unnest(string_to_array(b.pair, '~')) n (name)
     where n.name <> 'canonical'
-      and (n.name = any(%(flooded)s) or not exists (select from compared_sides s where s.system = n.name and s.is_proven)))
+      and (n.name = any(%(flooded)s) or not exists (select from compared_sides s where s.system = n.name
+        and s.is_proven)))
   and not exists (select from judged j where (j.item, j.measure, j.lot, j.pair) = (b.item, b.measure, b.lot, b.pair))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What came of a run. ``pairs``: pair -> verdict -> keys, ``match`` among them; ``keys``: measure -> keys looked at."""
+    """What came of a run.
+
+    ``pairs``: pair -> verdict -> keys, ``match`` among them. ``keys``: measure -> keys looked at.
+    """
 
     run_id: int
     sides: Sequence[Side]
@@ -132,6 +144,7 @@ def compare(conn: psycopg.Connection, run_id: int, now: datetime, limit: Flood |
     """
     run, bound = run_of(conn, run_id), limit or Flood()
     with conn.transaction():
+        conn.execute(f"set local work_mem = '{WORK_MEM}'".encode())
         conn.execute("select pg_advisory_xact_lock(hashtext('syncline reconcile ' || %s))", [run.location])
         if conn.execute(_NEWER, {"run": run_id}).fetchone() == (True,):
             return None

@@ -43,7 +43,8 @@ bags as (
   from (select said as q, count(*) as n from wrong where said <> 0 group by 1) a
   join (select held as q, count(*) as n from wrong where held <> 0 group by 1) b using (q)
 )
-select count(*), count(*) filter (where said = 0), (select factor from factors), coalesce((select keys from factors), 0),
+select count(*), count(*) filter (where said = 0), (select factor from factors), coalesce((select keys from factors),
+  0),
   (select factor from parts), coalesce((select keys from parts), 0), (select shift from shifts),
   coalesce((select keys from shifts), 0), (select keys from bags)
 from wrong
@@ -85,8 +86,8 @@ def find_floods(
         if differing < limit.keys_min or differing * 100 <= compared * limit.share_pct:
             continue
         line = (
-            f"{side.source} (document {side.document}, as of {side.as_of_from.isoformat(timespec='seconds')}) differs in "
-            f"{differing} of {compared} keys at {location}, {differing * 100 // compared} %, more than "
+            f"{side.source} (document {side.document}, as of {side.as_of_from.isoformat(timespec='seconds')}) differs "
+            f"in {differing} of {compared} keys at {location}, {differing * 100 // compared} %, more than "
             f"{limit.share_pct} %: {_likeliest(row)}."
         )
         found.append(Flooded(side.system, side.source, side.snapshot_id, compared, differing, line))
@@ -135,8 +136,8 @@ def tell_floods(
             continue
         open_exception(
             conn, RULE, subject, detail=flood.line, at=now,
-            next_step=f"Compare a few lines with the shelf and with {side.source}. Nothing of it was taken over; a state "
-            "that differs less closes this. Corrections of the location wait: `syncline outbox breakers`.",
+            next_step=f"Compare a few lines with the shelf and with {side.source}. Nothing of it was taken over; a "
+            "state that differs less closes this. Corrections of the location wait: `syncline outbox breakers`.",
         )  # fmt: skip
         if trip is None:
             open_trip(

@@ -20,7 +20,8 @@ with coarse as (
   select item, measure, has_wms, has_tpl from compared_keys where kind = 'key' and has_lots and lot = ''
 ),
 keys as (
-  select k.*, b.is_ambiguous, b.quantity_lo, b.quantity_hi, b.quantity, c.has_wms as is_wms_coarse, c.has_tpl as is_tpl_coarse
+  select k.*, b.is_ambiguous, b.quantity_lo, b.quantity_hi, b.quantity, c.has_wms as is_wms_coarse,
+    c.has_tpl as is_tpl_coarse
   from compared_keys k
   left join canonical.balances b
     on b.item = k.item and b.location = %(location)s and b.measure = k.measure and b.lot = k.lot
@@ -28,11 +29,14 @@ keys as (
   where k.kind = 'key'
 ),
 off as (
-  select 'wms' as system, item, measure, lot, wms as said, held_wms as held, 1 as bit, is_new and not has_lots as is_new,
-         coalesce(is_wms_coarse, false) as is_coarse, is_ambiguous, quantity_lo - quantity as below, quantity_hi - quantity as above, unclear
+  select 'wms' as system, item, measure, lot, wms as said, held_wms as held, 1 as bit, is_new
+    and not has_lots as is_new,
+         coalesce(is_wms_coarse, false) as is_coarse, is_ambiguous, quantity_lo - quantity as below,
+           quantity_hi - quantity as above, unclear
   from keys where wms is not null and not (has_lots and lot = '' and not has_wms)
   union all
-  select '3pl', item, measure, lot, tpl, held_tpl, 2, is_new and not has_lots, coalesce(is_tpl_coarse, false), is_ambiguous,
+  select '3pl', item, measure, lot, tpl, held_tpl, 2, is_new and not has_lots, coalesce(is_tpl_coarse, false),
+    is_ambiguous,
          quantity_lo - quantity, quantity_hi - quantity, unclear
   from keys where tpl is not null and not (has_lots and lot = '' and not has_tpl)
   union all
@@ -52,11 +56,13 @@ from off
 _POSITIONS = """
 create temporary table compared_positions on commit drop as
 with near as (
-  select o.system, o.item, o.measure, o.lot, o.off, g.quantity, g.booked_from, g.fact_id, g.booked_from >= s.as_of_to as is_after
+  select o.system, o.item, o.measure, o.lot, o.off, g.quantity, g.booked_from, g.fact_id,
+    g.booked_from >= s.as_of_to as is_after
   from compared_off o
   join compared_sides s on s.system = o.system
   join canonical.ledger g on g.item = o.item and g.location = %(location)s
-    and g.measure = case o.measure when 'financial' then 'on_hand' else o.measure end and g.lot = o.lot and g.entry = 'movement'
+    and g.measure = case o.measure when 'financial' then 'on_hand' else o.measure end and g.lot = o.lot
+      and g.entry = 'movement'
     and g.booked_from >= s.as_of_from - (s.lag_s + s.clock_skew_s) * interval '1 second'
     and g.booked_from <= s.as_of_to + s.clock_skew_s * interval '1 second'
   where o.off <> 0 and o.reason is null
@@ -131,7 +137,8 @@ with sides as (
   left join compared_explained e using (system, item, measure, lot)
 ),
 floor as (
-  select 'wms' as system, k.item, k.floor_wms as off, exists (select from sides s where s.system = 'wms' and s.item = k.item
+  select 'wms' as system, k.item, k.floor_wms as off, exists (select from sides s where s.system = 'wms'
+    and s.item = k.item
       and s.measure in ('on_hand', 'consigned') and s.reason is not null) as is_unclear
   from compared_keys k where k.kind = 'key' and k.erp is not null and k.floor_wms is not null
   union all
@@ -140,7 +147,8 @@ floor as (
   from compared_keys k where k.kind = 'key' and k.erp is not null and k.floor_tpl is not null
 ),
 pairs as (
-  select s.item, s.measure, s.lot, s.system || '~canonical' as pair, s.said, s.held as beside, s.gap as variance, s.held as size,
+  select s.item, s.measure, s.lot, s.system || '~canonical' as pair, s.said, s.held as beside, s.gap as variance,
+    s.held as size,
     s.reason, s.settled, s.explained_by, s.due_at, coalesce(s.total, 0) as total
   from sides s
   union all

@@ -34,7 +34,8 @@ with places as (
     end = %(location)s
   group by s.snapshot_id
 )
-select distinct on (s.system) s.system, s.source, s.snapshot_id, s.document_ids[1] as document, s.as_of_from, s.as_of_to,
+select distinct on (s.system) s.system, s.source, s.snapshot_id, s.document_ids[1] as document, s.as_of_from,
+  s.as_of_to,
   s.received_at, s.is_proven, s.fault_code, s.measures, p.refs, (s.as_of_from at time zone l.timezone)::date as day,
   coalesce(k.clock_skew_s, 0) as clock_skew_s, coalesce(k.lag_s, 0) as lag_s, coalesce(h.hold_s, 3600) as hold_s
 from raw.snapshots s
@@ -56,9 +57,11 @@ at as materialized (
 ),
 own as (
   select h.source, c.item_ref, c.item from heard h
-  join ops.current_item_crosswalk c on c.source = h.source and h.as_of_from >= c.valid_from and h.as_of_from < c.valid_to
+  join ops.current_item_crosswalk c on c.source = h.source and h.as_of_from >= c.valid_from
+    and h.as_of_from < c.valid_to
   union all
-  select h.source, n.ref, n.item from heard h join ops.current_target_items n on n.target = h.source and h.system = 'erp'
+  select h.source, n.ref, n.item from heard h join ops.current_target_items n on n.target = h.source
+    and h.system = 'erp'
 ),
 grains as (
   select distinct on (h.system, r.measure, c.item_class) h.system, r.measure, c.item_class, r.grain
@@ -142,7 +145,8 @@ scopes as materialized (
   from heard
 ),
 told as (
-  select p.item, p.measure, p.lot, p.unclear, p.lines, p.held is null as is_new, coalesce(b.has_lots, false) as has_lots,
+  select p.item, p.measure, p.lot, p.unclear, p.lines, p.held is null as is_new, coalesce(b.has_lots,
+    false) as has_lots,
     case when s.wms ? p.measure then coalesce(p.wms, 0) end as wms, p.wms is not null as has_wms,
     case when s.tpl ? p.measure then coalesce(p.tpl, 0) end as tpl, p.tpl is not null as has_tpl,
     case when s.erp and p.measure = 'on_hand' and p.lot = '' then coalesce(p.erp, 0) end as erp,
@@ -160,10 +164,12 @@ select 'key' as kind, t.* from told t
 where t.item is not null and (t.unclear <> 0 or t.wms <> t.held_wms or t.tpl <> t.held_tpl or t.erp <> t.held_erp
   or (t.has_lots and t.lot = ''))
 union all
-select 'count', null, measure, null, null, count(*), null, null, null, null, null, null, count(erp), null, null, null, null, null
+select 'count', null, measure, null, null, count(*), null, null, null, null, null, null, count(erp), null, null, null,
+  null, null
 from told where item is not null group by measure
 union all
-select 'unmapped', null, measure, null, bit_or(unclear), sum(lines), null, null, null, null, null, null, null, null, null, null, null, null
+select 'unmapped', null, measure, null, bit_or(unclear), sum(lines), null, null, null, null, null, null, null, null,
+  null, null, null, null
 from told where item is null group by measure
 """
 )

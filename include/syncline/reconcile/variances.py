@@ -23,7 +23,8 @@ _OPEN = f"""
 insert into ops.exceptions (rule, subject, state, detail, next_step, opened_at)
 select '{RULE}', {_SUBJECT}, 'open',
   left(string_agg(w.pair || ': ' || trim_scale(w.said) || ' beside ' || trim_scale(w.beside) || ', off by '
-    || trim_scale(w.variance) || coalesce(', waited for ' || array_to_string(w.explained_by, ', '), ''), '; ' order by w.pair)
+    || trim_scale(w.variance) || coalesce(', waited for ' || array_to_string(w.explained_by, ', '), ''), '; '
+      order by w.pair)
     || '; tolerance ' || min(w.rule) || coalesce('; agreed by ' || array_to_string(min(w.majority), ', '), ''), 2000),
   case when bool_or(w.pair = 'wms~erp' or w.pair = '3pl~erp') and not bool_or(w.pair = 'erp~canonical')
     then 'The books agree with us, the warehouse does not: count the stock.'

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import psycopg
 
+from syncline.reconcile.variances import raise_overdue
 from syncline.resolve.causes import CAUSES, SUSPECTED
 
 # A delay reaches nobody before its owner is overdue: then its key is thought about again.
@@ -98,4 +99,5 @@ def sync_exceptions(conn: psycopg.Connection, batch_id: int, as_of: datetime) ->
             """.encode(),
             values,
         ).rowcount
+        raise_overdue(conn, as_of)
     return opened, resolved
