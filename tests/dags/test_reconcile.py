@@ -55,8 +55,6 @@ def test_what_was_never_told_is_made_good_by_the_full_state(
 ) -> None:
     assert run("ingest_dc1_wms")["pull"] == "success"
     assert run("resolve")["release"] == "success"
-    # The ERP's books follow: else its state would differ from canonical as only a flood does.
-    assert run("push_erp")["push"] == "success"
     told = on_hand(warehouse, "DC1")
     assert on_hand(warehouse, "DC2") == {}
 
@@ -73,7 +71,10 @@ def test_what_was_never_told_is_made_good_by_the_full_state(
         ("erp", "DC1", True, None, False), ("erp", "DC2", True, None, False), ("erp", "DC3", True, None, False),
         ("dc1_wms", "DC1", True, None, True), ("dc2_wms", "DC2", True, None, True),
     ]  # fmt: skip
-    assert warehouse.execute("select detail from ops.exceptions where rule like 'snapshot.%'").fetchall() == []
+    # Nothing was pushed to the ERP yet: that its books differ is no concern of this test.
+    assert warehouse.execute(
+        "select detail from ops.exceptions where rule like 'snapshot.%' and subject not like 'erp/%'"
+    ).fetchall() == []  # fmt: skip
 
     assert run("resolve")["release"] == "success"
     truth = {
