@@ -55,7 +55,7 @@ def test_random_states_are_judged_as_by_hand(
         rows["variance_tolerances"] = [tolerance(open_units=OPEN, close_units=CLOSE)]
         # No lag and no hold: a movement of another source explains nothing here.
         for row in rows["sources"]:
-            row["clock_skew_s"] = 0
+            row |= {"clock_skew_s": 0, "lag_s": 0, "hold_s": 0}
 
     configured(lane.owner, at(0), rules)
     brute = Brute()

@@ -82,7 +82,8 @@ statuses as (
 lines as (
   select h.system, i.item, case when h.system = 'erp' then 'on_hand' else m.measure end as measure,
          case when h.system = 'erp' or coalesce(g.grain, 'item') = 'item' then '' else coalesce(l.lot, '') end as lot,
-         case when f.factor_num is not null then l.quantity::numeric * f.factor_num / f.factor_den
+         case when f.factor_num = f.factor_den then l.quantity::numeric
+              when f.factor_num is not null then l.quantity::numeric * f.factor_num / f.factor_den
               when l.uom = i.base_uom then l.quantity::numeric end as units
   from heard h
   join raw.snapshot_lines l on l.snapshot_id = h.snapshot_id and l.received_at = h.received_at
