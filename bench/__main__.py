@@ -26,13 +26,14 @@ from bench.installation import import_figure, installation_figures
 from bench.landing import bytes_to_load, file_to_load, rows_to_load
 from bench.pushing import pushing_figures
 from bench.rebuild import Timed
+from bench.reconciling import reconciling_figures
 from bench.resolving import filled, micro_batches, micro_figure, node_figure, rebuild_figures, say
 from bench.sizes import SIZES, Size
 from bench.storm import storm_figures
 from bench.warehouse import Bench, throw_away
 from syncline.home import project_root
 
-BENCHES = ("edi", "landing", "rebuild", "micro", "deep", "idle", "governance", "pushing", "installation")
+BENCHES = ("edi", "landing", "rebuild", "micro", "deep", "idle", "reconciling", "governance", "pushing", "installation")
 ROWS_TO_LOAD, BYTES_TO_LOAD, FILE_TO_LOAD = 0.4, 4.0, 0.5
 EDI: dict[str, tuple[str, str, tuple[str, float] | None]] = {
     "split": ("846, `bytes.split` at the terminator: the limit", "MB/s", None),
@@ -67,6 +68,7 @@ def main() -> None:
             shape = machine.shape(conn.info.server_version)
         found += [_file_landing(bench, size, given.seed)] if "edi" in wanted else []
         found += _measure(bench, size, given.seed, wanted)
+        found += list(reconciling_figures(bench, size, given.seed)) if "reconciling" in wanted else []
         found += list(governance_figures(bench, size)) if "governance" in wanted else []
         found += [*pushing_figures(bench, size), *storm_figures(bench, given.seed)] if "pushing" in wanted else []
     if "installation" in wanted and size.installation_minutes:

@@ -29,6 +29,8 @@ class Size:
     closed: int  # corrections of it that are done
     governance_rounds: int = 1
     governance_corrections: int = 250  # sent at 50 a second
+    reconciled: int = 50_000  # item-locations of each system
+    reconciling_rounds: int = 1
 
     @property
     def history_long(self) -> int:
@@ -54,6 +56,8 @@ SIZES = {
         1_000_000,
         governance_rounds=3,
         governance_corrections=1_500,
+        reconciled=1_000_000,
+        reconciling_rounds=3,
     ),
     "large": Size(
         "large",

@@ -8,6 +8,7 @@ the ERP is read as of one instant, proven to be whole, and what it says otherwis
 |---|---|---|
 | `plan` | one run for each warehouse, with its as-of | the warehouse (Postgres) is down |
 | `pull` | reads every book of it; proves it or stores it as unproven | a login is refused, or no book answers |
+| `compare` | three ways with canonical at one as-of; skipped when a newer run was first | Postgres is down |
 | `promote` | lands as facts what proven states say otherwise; skipped when nothing differs | Postgres is down |
 
 A state that is not whole zeroes nothing: it opens the exception `snapshot.unproven`. Clearing any task is safe, in any
@@ -47,13 +48,17 @@ def reconcile() -> None:
     def pull(run: int) -> int:
         return reconciling.pull(run, worker=str(get_current_context()["run_id"]))
 
-    @task(pool=RECONCILE_POOL, outlets=[RAW_LOADS, RECONCILED])
+    @task(pool=RECONCILE_POOL, outlets=[RECONCILED])
+    def compare(run: int) -> int:
+        return reconciling.compare(run, worker=str(get_current_context()["run_id"]))
+
+    @task(pool=RECONCILE_POOL, outlets=[RAW_LOADS])
     def promote(run: int) -> dict[str, int]:
         return reconciling.promote(run, worker=str(get_current_context()["run_id"]))
 
     @task_group
     def warehouse(run: int) -> None:
-        promote(pull(run))
+        promote(compare(pull(run)))
 
     warehouse.expand(run=plan())
 

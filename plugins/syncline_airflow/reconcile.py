@@ -40,6 +40,25 @@ def pull(run_id: int, worker: str) -> int:
     return run_id
 
 
+def compare(run_id: int, worker: str) -> int:
+    """Compare what was pulled with canonical; returns the run for the next task.
+
+    Raises:
+        AirflowSkipException: a newer run of the location was compared already.
+    """
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from syncline.reconcile.steps import compare_run
+
+    compared = compare_run(_surroundings(worker), run_id)
+    if compared is None:
+        raise AirflowSkipException("a newer run of this location was compared already")
+    for flood in compared.floods:
+        log.warning("not believed: %s", flood.line)
+    log.info("keys by measure: %s; pairs: %s", compared.keys, compared.pairs)
+    return run_id
+
+
 def promote(run_id: int, worker: str) -> dict[str, int]:
     """Land what differs; the counts of the run.
 

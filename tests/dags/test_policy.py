@@ -69,7 +69,7 @@ def test_every_task_ends_is_retried_and_says_why_it_failed(one_dag: DAG) -> None
 
 def test_a_warehouse_is_pulled_before_anything_of_it_is_promoted(dag_bag: DagBag) -> None:
     reconcile = dag_bag.dags["reconcile"]
-    order = ["plan", "warehouse.pull", "warehouse.promote"]
+    order = ["plan", "warehouse.pull", "warehouse.compare", "warehouse.promote"]
     assert {task.task_id for task in reconcile.tasks} == set(order)
     for before, after in itertools.pairwise(order):
         assert before in reconcile.get_task(after).upstream_task_ids

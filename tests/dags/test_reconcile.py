@@ -61,7 +61,7 @@ def test_what_was_never_told_is_made_good_by_the_full_state(
     state, tasks = reconcile()
     assert state == "success"
     assert tasks["plan", -1] == "success"
-    assert {tasks["warehouse.pull", index] for index in range(3)} == {"success"}
+    assert {tasks[f"warehouse.{task}", index] for index in range(3) for task in ("pull", "compare")} == {"success"}
     # DC1 has told all it did, DC2 nothing yet; of DC3 no API but the ERP's tells, which owns no stock.
     assert [tasks["warehouse.promote", index] for index in range(3)] == ["skipped", "success", "skipped"]
     assert warehouse.execute(
@@ -71,7 +71,10 @@ def test_what_was_never_told_is_made_good_by_the_full_state(
         ("erp", "DC1", True, None, False), ("erp", "DC2", True, None, False), ("erp", "DC3", True, None, False),
         ("dc1_wms", "DC1", True, None, True), ("dc2_wms", "DC2", True, None, True),
     ]  # fmt: skip
-    assert warehouse.execute("select count(*) from ops.exceptions where rule like 'snapshot.%'").fetchone() == (0,)
+    # Nothing was pushed to the ERP yet: that its books differ is no concern of this test.
+    assert warehouse.execute(
+        "select detail from ops.exceptions where rule like 'snapshot.%' and subject not like 'erp/%'"
+    ).fetchall() == []  # fmt: skip
 
     assert run("resolve")["release"] == "success"
     truth = {
@@ -91,6 +94,7 @@ def test_what_was_never_told_is_made_good_by_the_full_state(
     assert state == "success"
     assert {key: tasks[key] for key in tasks if key[0] != "plan"} == {
         ("warehouse.pull", 0): "success",
+        ("warehouse.compare", 0): "success",
         ("warehouse.promote", 0): "skipped",
     }
 
@@ -103,6 +107,7 @@ def test_a_task_that_is_cleared_finds_what_it_did(
     (number,) = reconciling.plan("manual__1", "DC1")
     assert reconciling.plan("manual__1", "DC1") == [number]
     assert reconciling.pull(number, "worker") == reconciling.pull(number, "other") == number
+    assert reconciling.compare(number, "worker") == reconciling.compare(number, "other") == number
     counts = reconciling.promote(number, "worker")
     assert counts["facts"] == counts["differing"] > 50
     with skipped():

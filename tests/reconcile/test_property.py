@@ -14,8 +14,6 @@ from tests.reconcile.conftest import Partner
 from tests.reconcile.test_promoting import hear, of, on_hand, promoted, state
 from tests.resolve.lane import Lane, at, moved
 
-from syncline.reconcile.promoting import Flood
-
 SEEDS = (1, 2, 3)
 ITEMS = range(1, 31)
 CASES = {5: 6, 7: 24, 10: 6, 14: 24, 15: 6, 20: 6, 21: 24, 25: 6, 28: 24, 30: 6}  # units of a case, else 12
@@ -62,10 +60,10 @@ def test_canonical_becomes_the_state_and_what_came_after_it(
     assert hear(lane, partner(state(lines)), at(93)).is_proven
 
     differing = sum(said[item] != before.get(item, 0) for item in ITEMS)
-    (done,) = promoted(lane, Flood(100), now=at(93))
+    (done,) = promoted(lane)
     assert (done.differing, done.facts) == (differing, differing)
     lane.batch(94)
     known = {item for item in ITEMS if item in before or said[item]}
     assert on_hand(lane) == {f"SKU-{item:04d}": said[item] + after[item] for item in known}
-    (again,) = promoted(lane, Flood(100), now=at(93))
+    (again,) = promoted(lane)
     assert (again.differing, again.facts) == (0, 0)

@@ -22,7 +22,7 @@ from syncline.connections import Connection
 from syncline.errors import ConfigurationError, PartnerUnavailable
 from syncline.reconcile.promoting import Flood
 from syncline.reconcile.runs import run_of
-from syncline.reconcile.steps import Surroundings, plan_runs, promote_run, pull_all
+from syncline.reconcile.steps import Surroundings, compare_run, plan_runs, promote_run, pull_all
 from syncline.registry import load_registry
 from syncline.warehouse.connect import connect_dsn
 
@@ -91,6 +91,10 @@ def test_every_book_is_pulled_and_the_erps_is_compared_only(
     ours = around(dc1_wms=partner(state([("SKU-0001", "EA", 9)])), erp=partner(books(4)))
     number = begun(lane)
     assert [(each.source, each.is_proven) for each in pull_all(ours, number)] == [("dc1_wms", True), ("erp", True)]
+    assert promote_run(ours, number) == [], "nothing is taken over that was not compared"
+    compared = compare_run(ours, number)
+    assert compared is not None
+    assert [(side.source, side.is_proven) for side in compared.sides] == [("erp", True), ("dc1_wms", True)]
     assert [(each.source, each.facts) for each in promote_run(ours, number)] == [("dc1_wms", 1)]
     assert lane.rows("select source, measures, locations from raw.snapshots order by source") == [
         ("dc1_wms", ["on_hand"], ["DC1"]), ("erp", ["financial"], ["DC1"]),
@@ -150,12 +154,28 @@ def test_a_flood_opens_one_exception_and_closes_when_a_state_is_believed(
     number = begun(lane)
     pull_all(ours, number)
     for _ in range(2):
-        assert [each.facts for each in promote_run(ours, number, Flood(40, 3))] == [0]
-    assert open_exceptions(lane) == [("snapshot.flood", "dc1_wms/DC1")]
-    (detail,) = lane.rows("select detail from ops.exceptions where state = 'open'")[0]
-    assert detail.endswith("is not believed: 5 of 5 keys differ, more than 40 %")
-    assert [each.facts for each in promote_run(ours, number, Flood(100, 3))] == [5]
-    assert open_exceptions(lane) == []
+        compare_run(ours, number, Flood(40, 3))
+        assert [(each.source, each.facts) for each in promote_run(ours, number)] == [("dc1_wms", 0)]
+    assert [subject for rule, subject in open_exceptions(lane) if rule == "snapshot.flood"].count("dc1_wms/DC1") == 1
+    assert lane.rows("select count(*) from raw.facts where reading = 'balances/1'") == [(0,)]
+    compare_run(ours, number, Flood(100, 3))
+    assert [each.facts for each in promote_run(ours, number)] == [5]
+    assert "snapshot.flood" not in {rule for rule, _ in open_exceptions(lane)}
+
+
+def test_what_a_newer_run_has_compared_an_older_one_does_not_touch(
+    lane: Lane, partner: Start, around: Callable[..., Surroundings]
+) -> None:
+    lane.tell(1, of(1, 10))
+    lane.batch(2)
+    ours = around(dc1_wms=partner(state([("SKU-0001", "EA", 9)])), erp=partner(books(9)))
+    older, newer = begun(lane, "a"), begun(lane, "b")
+    pull_all(ours, older)
+    pull_all(ours, newer)
+    assert compare_run(ours, newer) is not None
+    assert compare_run(ours, older) is None
+    assert promote_run(ours, older) == []
+    assert [each.facts for each in promote_run(ours, newer)] == [1]
 
 
 def test_the_command_runs_a_location_and_shows_it(

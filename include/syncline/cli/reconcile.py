@@ -20,7 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 
 @app.command()
 def run(location: Location = None, as_json: Json = False) -> None:
-    """Read the full state of every WMS and of the ERP, prove each, and land what they say otherwise.
+    """Read the full state of every WMS and of the ERP, prove and compare each, and land what they say otherwise.
 
     Exit code 1 when a state is not proven or gave no answer: nothing that it leaves out counts as zero.
 
@@ -30,7 +30,7 @@ def run(location: Location = None, as_json: Json = False) -> None:
     from syncline.clock import clock_from_env
     from syncline.connections import connection
     from syncline.reconcile.runs import run_of
-    from syncline.reconcile.steps import Surroundings, plan_runs, promote_run, pull_all
+    from syncline.reconcile.steps import Surroundings, compare_run, plan_runs, promote_run, pull_all
     from syncline.registry import load_registry
 
     clock, worker = clock_from_env(), f"cli {getpass.getuser()}"
@@ -40,6 +40,7 @@ def run(location: Location = None, as_json: Json = False) -> None:
         now = clock.now()
         for each in plan_runs(conn, location, f"{worker} {now.isoformat()}", now):
             pull_all(around, each.run_id)
+            compare_run(around, each.run_id)
             promote_run(around, each.run_id)
             done.append(run_of(conn, each.run_id))
     _print(done, as_json)

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import combinations, pairwise
 
-from syncline.config.files import PlacedRow, refuse
+from syncline.config.files import place, refuse
 from syncline.config.globs import can_meet, namespace, specificity
 from syncline.config.spans import bound, overlap
 from syncline.config.tables import NUMBERS, TABLES, UNNAMED, Row, Rows, heeded_rules
+from syncline.config.variances import variance_faults
 
 ANY = "*"
 
@@ -33,14 +34,7 @@ def find_faults(rows: Rows) -> Iterator[str]:
     yield from _two_numbers(rows)
     yield from _shared_references(rows)
     yield from _two_owners(rows)
-
-
-def _place(table: str, *rows: Row) -> str:
-    """``items.csv line 3``, or the table's name alone for rows that no file holds."""
-    lines = sorted({row.line for row in rows if isinstance(row, PlacedRow)})
-    if not lines:
-        return table
-    return f"{table}.csv line{'s' if len(lines) > 1 else ''} {' and '.join(map(str, lines))}"
+    yield from variance_faults(rows)
 
 
 def _repeated_keys(rows: Rows) -> Iterable[str]:
@@ -49,7 +43,7 @@ def _repeated_keys(rows: Rows) -> Iterable[str]:
         for row in rows[name]:
             key = tuple(row[column] for column in table.key)
             if key in seen:
-                yield f"{_place(name, seen[key], row)}: {key} stands twice"
+                yield f"{place(name, seen[key], row)}: {key} stands twice"
             seen[key] = row
 
 
@@ -74,7 +68,7 @@ def _unknown_names(rows: Rows) -> Iterable[str]:
             for column in columns:
                 value = row[column]
                 if value not in known[column] and not (column == "source" and value == ANY):
-                    yield f"{_place(name, row)}: {column} {value!r} is not defined{_known(known[column])}"
+                    yield f"{place(name, row)}: {column} {value!r} is not defined{_known(known[column])}"
 
 
 def _known(names: set[str]) -> str:
@@ -87,7 +81,7 @@ def _backwards(rows: Rows) -> Iterable[str]:
         for row in rows[name]:
             if bound(row["valid_from"]) >= bound(row["valid_to"]):
                 key = tuple(row[column] for column in TABLES[name].key)
-                yield f"{_place(name, row)}: {key} ends at {row['valid_to']}, not after it begins"
+                yield f"{place(name, row)}: {key} ends at {row['valid_to']}, not after it begins"
 
 
 def _overlaps(rows: Rows, name: str, key: tuple[str, ...]) -> Iterable[str]:
@@ -98,7 +92,7 @@ def _overlaps(rows: Rows, name: str, key: tuple[str, ...]) -> Iterable[str]:
         group.sort(key=lambda row: bound(row["valid_from"]))
         for first, second in pairwise(group):
             if overlap(first, second):
-                yield f"{_place(name, first, second)}: {value} has two answers from {second['valid_from']}"
+                yield f"{place(name, first, second)}: {value} has two answers from {second['valid_from']}"
 
 
 def _rivals(rows: Rows) -> Iterable[str]:
@@ -109,8 +103,8 @@ def _rivals(rows: Rows) -> Iterable[str]:
     """
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in heeded_rules(rows):
-        place = row["location"]
-        groups[(row["measure"], row["item_class"], namespace(place), specificity(place))].append(row)
+        where = row["location"]
+        groups[(row["measure"], row["item_class"], namespace(where), specificity(where))].append(row)
     for (measure, item_class, _, _), group in groups.items():
         for first, second in combinations(group, 2):
             is_same_source = first["source"] == second["source"]
@@ -124,19 +118,19 @@ def _rivals(rows: Rows) -> Iterable[str]:
                 if is_same_source
                 else f"two primaries, {first['source']} and {second['source']}"
             )
-            yield f"{_place('ownership_rules', first, second)}: {measure} at {places} class {item_class} has {what}"
+            yield f"{place('ownership_rules', first, second)}: {measure} at {places} class {item_class} has {what}"
 
 
 def _reserved(rows: Rows) -> Iterable[str]:
     """What people decide lands as facts of `operator` (ADR 0014): no system may speak in that name."""
     for row in rows["sources"]:
         if row["source"] == "operator":
-            yield f"{_place('sources', row)}: the name 'operator' is reserved for decisions"
+            yield f"{place('sources', row)}: the name 'operator' is reserved for decisions"
     for name, column in (("items", "item"), ("locations", "location")):
         for row in rows[name]:
             if row[column].startswith(UNNAMED):
                 mark = f"begins with {UNNAMED!r}, which marks what is unnamed"
-                yield f"{_place(name, row)}: {column} {row[column]!r} {mark}"
+                yield f"{place(name, row)}: {column} {row[column]!r} {mark}"
 
 
 def _shared_references(rows: Rows) -> Iterable[str]:
@@ -147,7 +141,7 @@ def _shared_references(rows: Rows) -> Iterable[str]:
             other = seen.setdefault((row["target"], row["ref"]), row)
             if other[column] != row[column]:
                 both = f"{other[column]!r} and {row[column]!r}"
-                yield f"{_place(name, other, row)}: {both} share the reference {row['ref']!r} of {row['target']}"
+                yield f"{place(name, other, row)}: {both} share the reference {row['ref']!r} of {row['target']}"
 
 
 def _two_owners(rows: Rows) -> Iterable[str]:
@@ -159,7 +153,7 @@ def _two_owners(rows: Rows) -> Iterable[str]:
         for first, second in combinations(group, 2):
             if first["location"] != second["location"] and can_meet(first["location"], second["location"]):
                 both = f"{first['location']} and {second['location']}"
-                yield f"{_place('owners', first, second)}: {team} has two owners where {both} meet"
+                yield f"{place('owners', first, second)}: {team} has two owners where {both} meet"
 
 
 def _two_numbers(rows: Rows) -> Iterable[str]:
@@ -170,6 +164,6 @@ def _two_numbers(rows: Rows) -> Iterable[str]:
             other = first.setdefault(row["subscriber"], row)
             if other["event"] != row["event"]:
                 yield (
-                    f"{_place('subscriptions', other, row)}: {row['subscriber']} subscribes to {other['event']} and to "
+                    f"{place('subscriptions', other, row)}: {row['subscriber']} subscribes to {other['event']} and to "
                     f"{row['event']}, but shows one number"
                 )

@@ -21,6 +21,14 @@ class PlacedRow(Row):
         self.line = line
 
 
+def place(table: str, *rows: Row) -> str:
+    """``items.csv line 3``, or the table's name alone for rows that no file holds."""
+    lines = sorted({row.line for row in rows if isinstance(row, PlacedRow)})
+    if not lines:
+        return table
+    return f"{table}.csv line{'s' if len(lines) > 1 else ''} {' and '.join(map(str, lines))}"
+
+
 def read_folder(folder: Path) -> Rows:
     """Every table's typed rows from ``folder/<table>.csv``, each with the line it stands in.
 

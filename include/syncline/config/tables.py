@@ -18,6 +18,12 @@ NUMBERS = ("books", "available")
 MEASURES = ("on_hand", "allocated", "damaged", "quarantined", "in_transit", "consigned")
 # What is released to be picked: sources tell it, nothing keeps a balance of it (semantics §11).
 PROVISIONAL = "provisional"
+# What books compare: on hand without what belongs to others (semantics §8). No source tells it as stock.
+FINANCIAL = "financial"
+# How much a channel minds a wrong number, the most first.
+CRITICALITY = ("high", "normal", "low")
+# Above the first of a pair a variance opens, at or below the second it closes (ADR 0030).
+LIMITS = ("open_units", "close_units", "open_permille", "close_permille", "open_value", "close_value")
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
 
@@ -45,6 +51,10 @@ def _above_zero(value: str) -> int:
     if _count(value) == 0:
         raise ValueError("is not above 0")
     return int(value)
+
+
+def _optional_count(value: str) -> int | None:
+    return _count(value) if value else None
 
 
 def _part_of_a_fraction(value: str) -> int:
@@ -192,6 +202,22 @@ TABLES: dict[str, Table] = {
     ),
     "tolerances": Table(
         {"target": _text, "item_class": _text, "units_max": _count}, ("target", "item_class"), {"item_class": "*"}
+    ),
+    "variance_tolerances": Table(
+        {
+            "location": _text,
+            "item_class": _text,
+            "criticality": _one_of("*", *CRITICALITY),
+            "measure": _one_of("*", *MEASURES, FINANCIAL),
+            **dict.fromkeys(LIMITS, _optional_count),
+        },
+        ("location", "item_class", "criticality", "measure"),
+        {"location": "*", "item_class": "*", "criticality": "*", "measure": "*", **dict.fromkeys(LIMITS, "")},
+    ),
+    "channel_criticality": Table(
+        {"channel": _text, "location": _text, "item_class": _text, "criticality": _one_of(*CRITICALITY)},
+        ("channel", "location", "item_class"),
+        {"location": "*", "item_class": "*"},
     ),
     "subscriptions": Table(
         {

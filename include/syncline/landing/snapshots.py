@@ -86,8 +86,10 @@ def is_known(conn: psycopg.Connection, snapshot: str) -> bool:
 
 
 def store(conn: psycopg.Connection, snapshot: Snapshot, lines: Iterable[SnapshotLine]) -> None:
-    """Write it with its lines. For ``Load.beside``: the load of this session is the one that brought it."""
+    """Write it with its lines, once. For ``Load.beside``: the load of this session is the one that brought it."""
     each = snapshot
+    if is_known(conn, each.snapshot_id):
+        return
     conn.execute(
         INSERT,
         [

@@ -24,6 +24,7 @@ WORDS = {
     "mass_zero": "mass zero",
     "snapshot_zero": "snapshot of zeros",
     SILENT: "source silent",
+    "snapshot_flood": "full state not believed",
 }
 BIGINT_MAX = 2**63 - 1
 

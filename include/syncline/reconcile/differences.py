@@ -96,20 +96,17 @@ select coalesce(t.item, h.item) as item, coalesce(t.measure, h.measure) as measu
          when t.item is null then h.quantity <> 0 or h.is_ambiguous
          when h.item is null then t.is_unclear or t.units <> 0
          else t.is_unclear or h.is_ambiguous or t.units <> h.quantity
-       end as differs,
-       h.item is not null and not coalesce(h.is_ambiguous, false)
-         and coalesce(t.units, 0) is distinct from h.quantity as contradicts
+       end as differs
 from said t
 full join held h on h.item = t.item and h.measure = t.measure and h.key_lot = t.key_lot
 left join units u on u.place = t.place
 union all
-select null, null, null, null, 1, null, false, position, item_ref, status_ref, null, true, false
+select null, null, null, null, 1, null, false, position, item_ref, status_ref, null, true
 from units where item is null or measure is null
 """
 )
 _COUNTS = """
-select count(*) as compared, count(*) filter (where differs) as differing,
-       count(*) filter (where contradicts) as contradicting from state_keys
+select count(*) as compared, count(*) filter (where differs) as differing from state_keys
 """
 # What one line says is told as it is written; what several say together, or what is not there, in base units.
 _SAID = """
@@ -138,11 +135,10 @@ order by 1, 2, 3, 4, 5
 
 
 class Counts(NamedTuple):
-    """Keys of a state and of canonical in its scope; ``contradicting`` ones differ where canonical is certain."""
+    """Keys of a state and of canonical in its scope."""
 
     compared: int
     differing: int
-    contradicting: int
 
 
 class Said(NamedTuple):

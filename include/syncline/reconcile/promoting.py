@@ -13,9 +13,10 @@ from psycopg.rows import class_row
 
 from syncline.landing import Fact
 from syncline.landing.stored import OfDocument, land_stored
-from syncline.reconcile.differences import Counts, Differences, Said
+from syncline.reconcile.differences import Differences, Said
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import psycopg
@@ -23,21 +24,13 @@ if TYPE_CHECKING:
 READING = "balances/1"  # raise it with every change of what is promoted from the same state
 FEED = "api"  # of its facts: how the source speaks
 
-# Of each source that was pulled for the location, the newest state that proves; a later one that does not changes
-# nothing. The ERP's books are compared, never believed: it owns no stock.
+# Of the states that were compared, those that were pulled: what a file says is a fact already. The ERP's books are
+# compared, never taken over: it owns no stock.
 _STATES = """
-select distinct on (s.source) s.snapshot_id, s.source, s.document_ids, s.recorded, s.received_at,
-  s.locations[1] as place
+select s.snapshot_id, s.source, s.document_ids, s.recorded, s.received_at, s.locations[1] as place
 from raw.snapshots s join raw.loads l using (load_id)
-where l.feed = 'balances' and s.is_proven and s.system in ('wms', '3pl') and s.received_at <= %(now)s
-  and exists (
-    select from ops.current_location_crosswalk c
-    where c.source in (s.source, '*') and c.location_ref = s.locations[1] and c.location = %(location)s
-      and s.as_of_from >= c.valid_from and s.as_of_from < c.valid_to
-      and (c.source = s.source or not exists (
-        select from ops.current_location_crosswalk o where o.source = s.source and o.location_ref = c.location_ref
-          and s.as_of_from >= o.valid_from and s.as_of_from < o.valid_to)))
-order by s.source, s.as_of_from desc, s.as_of_to desc, s.received_at desc, s.snapshot_id
+where s.snapshot_id = any(%s) and l.feed = 'balances' and s.is_proven and s.system in ('wms', '3pl')
+order by s.source, s.snapshot_id
 """
 
 
@@ -74,50 +67,41 @@ class Flood(NamedTuple):
     share_pct: int = 40
     keys_min: int = 20
 
-    def of(self, counts: Counts) -> str | None:
-        """What is told of a state that is one, in a line; None for any other.
-
-        Only keys count that canonical is certain of: a new site differs everywhere and contradicts nothing.
-        """
-        if counts.contradicting < self.keys_min or counts.contradicting * 100 <= counts.compared * self.share_pct:
-            return None
-        return f"{counts.contradicting} of {counts.compared} keys differ, more than {self.share_pct} %"
-
 
 def promote(
     transformer: psycopg.Connection,
     loader: psycopg.Connection,
     location: str,
-    now: datetime,
-    flood: Flood | None = None,
+    states: Sequence[str],
+    floods: Mapping[str, str],
 ) -> list[Promoted]:
-    """Land, as facts, what the newest proven states of ``location`` say otherwise than canonical.
+    """Land, as facts, what ``states`` of ``location`` say otherwise than canonical, but those that are ``floods``.
 
     Twice is once: what was promoted before is known by its content, and what canonical took over differs no more.
 
     Args:
         transformer: reads raw, ops and canonical. loader: lands.
+        states: ids of what was compared. floods: id -> why it is not believed.
     Raises:
         WarehouseUnavailable: what was promoted before the error stands; the next call goes on.
     """
     with transformer.cursor(row_factory=class_row(State)) as cursor:
-        states = cursor.execute(_STATES, {"location": location, "now": now}).fetchall()
-    return [_promote(transformer, loader, location, state, flood or Flood()) for state in states]
+        found = cursor.execute(_STATES, [list(states)]).fetchall()
+    return [_promote(transformer, loader, location, state, floods.get(state.snapshot_id)) for state in found]
 
 
 def _promote(
-    transformer: psycopg.Connection, loader: psycopg.Connection, location: str, state: State, flood: Flood
+    transformer: psycopg.Connection, loader: psycopg.Connection, location: str, state: State, flood: str | None
 ) -> Promoted:
     with transformer.transaction():
         differences = Differences(transformer, state.snapshot_id, location)
         counts = differences.counts()
-        tripped = flood.of(counts)
-        said = [] if tripped else differences.said()
+        said = [] if flood else differences.said()
     facts = [_fact(state, each) for each in said]
     landed = land_stored(loader, state.source, FEED, state.received_at, facts) if facts else None
     return Promoted(
         state.source, state.snapshot_id, counts.compared, counts.differing, landed.facts if landed else 0,
-        landed.load_id if landed else None, tripped,
+        landed.load_id if landed else None, flood,
     )  # fmt: skip
 
 

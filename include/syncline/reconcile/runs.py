@@ -23,14 +23,17 @@ _BEGIN = """
 insert into ops.reconciliations (location, as_of, asked_by, begun_at) values (%(location)s, %(as_of)s, %(by)s, %(at)s)
 on conflict (location, asked_by) do nothing
 """
-_COLUMNS = "run_id, location, as_of, asked_by, begun_at, state, pulled, promoted, ended_at"
+_COLUMNS = "run_id, location, as_of, asked_by, begun_at, state, pulled, compared, promoted, ended_at"
 RUNS_SHOWN = 20
 # A partner whose clock is a little behind ours knows nothing of now yet, and refuses to tell it.
 BEHIND = timedelta(seconds=60)
 
 
 class Run(NamedTuple):
-    """One location of one run. ``pulled`` and ``promoted``: what came of its states, by source."""
+    """One location of one run. ``pulled`` and ``promoted``: what came of its states, by source.
+
+    ``compared``: see ``comparing.Compared``; None before that, and for a run that a newer one has overtaken.
+    """
 
     run_id: int
     location: str
@@ -39,6 +42,7 @@ class Run(NamedTuple):
     begun_at: datetime
     state: str
     pulled: list[dict[str, Any]]
+    compared: dict[str, Any] | None
     promoted: list[dict[str, Any]]
     ended_at: datetime | None
 

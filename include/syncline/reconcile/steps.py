@@ -14,10 +14,11 @@ from syncline.errors import (
     SynclineError,
     WarehouseUnavailable,
 )
-from syncline.exceptions import open_exception, resolve_exception
+from syncline.exceptions import open_exception
 from syncline.reconcile import runs
 from syncline.reconcile.books import Books, books_of, chosen
 from syncline.reconcile.client import open_client
+from syncline.reconcile.comparing import Compared, compare
 from syncline.reconcile.promoting import Flood, Promoted, promote
 from syncline.reconcile.pulling import RULE, Pulled, pull
 from syncline.targets.governance.shared import SharedGovernor
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from syncline.connections import Connection
     from syncline.reconcile.client import BalancesClient
     from syncline.registry import Registry
-
-FLOOD = "snapshot.flood"
 
 
 @dataclass(frozen=True)
@@ -84,19 +83,25 @@ def pull_all(around: Surroundings, run_id: int) -> list[Pulled]:
     return pulled
 
 
-def promote_run(around: Surroundings, run_id: int, flood: Flood | None = None) -> list[Promoted]:
-    """Promote what the states of the run's location say otherwise; a flood opens one exception instead.
+def compare_run(around: Surroundings, run_id: int, flood: Flood | None = None) -> Compared | None:
+    """Compare the newest states of the run's location three ways with canonical; None when a newer run was first."""
+    with around.warehouse("transformer") as transformer:
+        return compare(transformer, run_id, around.clock.now(), flood)
+
+
+def promote_run(around: Surroundings, run_id: int) -> list[Promoted]:
+    """Promote what the states that the run compared say otherwise; nothing of one that is a flood, or was not compared.
 
     Raises:
         WarehouseUnavailable: as ``promoting.promote``.
     """
-    now = around.clock.now()
     with around.warehouse("transformer") as transformer, around.warehouse("loader") as loader:
         run = runs.run_of(transformer, run_id)
-        promoted = promote(transformer, loader, run.location, now, flood)
-        for each in promoted:
-            _tell_flood(transformer, run.location, each, now)
-        runs.note_promoted(transformer, run_id, promoted, now)
+        told = run.compared or {"sides": [], "floods": []}
+        states = [side["snapshot_id"] for side in told["sides"]]
+        floods = {flood["snapshot_id"]: flood["line"] for flood in told["floods"]}
+        promoted = promote(transformer, loader, run.location, states, floods)
+        runs.note_promoted(transformer, run_id, promoted, around.clock.now())
     return promoted
 
 
@@ -124,18 +129,4 @@ def _note_silence(loader: psycopg.Connection, books: Books, error: SynclineError
         detail=f"no full state of {subject} could be read, so nothing of it is compared: no_answer: {error.message}",
         next_step=f"{error.next_step} Then reconcile again: `syncline reconcile run --location {books.location}`.",
         at=clock.now(),
-    )  # fmt: skip
-
-
-def _tell_flood(conn: psycopg.Connection, location: str, promoted: Promoted, now: datetime) -> None:
-    subject = f"{promoted.source}/{location}"
-    if promoted.flood is None:
-        resolve_exception(conn, FLOOD, subject, at=now)
-        return
-    open_exception(
-        conn, FLOOD, subject,
-        detail=f"the full state {promoted.snapshot_id} of {subject} is not believed: {promoted.flood}",
-        next_step=f"Compare a few of its lines with the shelf and with {promoted.source}. A state that differs less"
-        " closes this; nothing of this one was taken over.",
-        at=now,
     )  # fmt: skip

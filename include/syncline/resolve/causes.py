@@ -36,7 +36,7 @@ group by d.item, d.location, d.measure
 union all
 select 'discrepancy', concat_ws('/', v.item, v.location, v.measure, nullif(v.lot, '')),
        v.source || ' says ' || v.reported || ', off by ' || array_to_string(v.variances, ' or ')
-         || ' (' || v.fact_id || ')',
+         || ' (' || v.fact_id || ')' || case when t.rule <> '*/*/*/*' then ', tolerance ' || t.rule else '' end,
        case when v.verdict = 'delay' then 'Ask the owner of the stock for the movements that others told ('
          || array_to_string(v.explained_by, ', ') || '): it is overdue with them.'
          else 'Count the stock, or ask the source that is wrong. '
@@ -46,7 +46,8 @@ select 'discrepancy', concat_ws('/', v.item, v.location, v.measure, nullif(v.lot
          'source', v.source),
        (select min(abs(x)) from unnest(v.variances) x)::bigint,
        (select array_agg('fact:' || x) from unnest(v.fact_id || coalesce(v.explained_by, '{}')) x),
-       true
+       -- Above the tolerance it opens; what is open stays so down to the lower limit (ADR 0030).
+       not t.is_small
 from (
   select l.*
   from intermediate.int_touched_cells c
@@ -61,7 +62,19 @@ from (
       ) end
     order by x.lot, x.reported_from desc, x.reported_to desc, x.fact_id desc
   ) l
-) v where (v.verdict = 'discrepancy' or (v.verdict = 'delay' and v.due_at <= (select as_of from ops.current_batch)))
+) v
+join ops.current_items k on k.item = v.item
+cross join lateral (
+  select bool_or(ops.is_within(off, v.reported - off, k.unit_value, r.open_units, r.open_permille,
+    r.open_value)) as is_small,
+    bool_or(ops.is_within(off, v.reported - off, k.unit_value, r.close_units, r.close_permille,
+      r.close_value)) as is_closing,
+    min(r.rule) as rule
+  from ops.variance_rule(k.item_class, v.location, v.measure) r, unnest(v.variances) off
+  offset 0
+) t
+where not t.is_closing and (v.verdict = 'discrepancy' or (v.verdict = 'delay'
+  and v.due_at <= (select as_of from ops.current_batch)))
   and not exists (select from ops.current_decisions a where a.kind = 'accept' and v.fact_id = any(a.answers))
   -- A site that tells balances only has nothing to explain a change with: its reports differ because stock moved.
   and (

@@ -11,6 +11,7 @@ from datetime import datetime
 import psycopg
 
 from syncline.exceptions import close_gone, open_from, wake_snoozed
+from syncline.reconcile.variances import raise_overdue
 from syncline.resolve.causes import CAUSES, SUSPECTED
 
 # A delay reaches nobody before its owner is overdue: then its key is thought about again.
@@ -92,4 +93,5 @@ def sync_exceptions(conn: psycopg.Connection, batch_id: int, as_of: datetime) ->
         opened = open_from(conn, _NEW, {}, at=as_of, batch_id=batch_id)
         resolved = close_gone(conn, f"{_IS_LOOKED_AT} and {_HAS_NO_CAUSE}", {}, at=as_of)
         wake_snoozed(conn, as_of)
+        raise_overdue(conn, as_of)
     return opened, resolved

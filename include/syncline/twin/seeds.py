@@ -30,6 +30,11 @@ COLUMNS = {
     ),
     "channel_rules": ("channel", "location", "item_class", "safety_stock", "confidence", "discontinued"),
     "tolerances": ("target", "item_class", "units_max"),
+    "variance_tolerances": (
+        "location", "item_class", "criticality", "measure",
+        "open_units", "close_units", "open_permille", "close_permille", "open_value", "close_value",
+    ),
+    "channel_criticality": ("channel", "location", "item_class", "criticality"),
     "subscriptions": ("subscriber", "event", "location", "item_class", "mode", "outside"),
     "target_items": ("target", "item", "ref"),
     "target_locations": ("target", "location", "ref"),
@@ -72,6 +77,8 @@ def rows(table: str, network: Network = DEMO) -> Iterator[Row]:
         "ownership_rules": _ownership_rules,
         "channel_rules": _channel_rules,
         "tolerances": _tolerances,
+        "variance_tolerances": _variance_tolerances,
+        "channel_criticality": _channel_criticality,
         "subscriptions": _subscriptions,
         "target_items": _same_names,
         "target_locations": _same_names,
@@ -150,6 +157,17 @@ def _tolerances(_: Network) -> Iterator[Row]:
     for target, units_max in TOLERANCE_UNITS.items():
         for item_class in SAFETY_STOCK:
             yield target, item_class, units_max
+
+
+def _variance_tolerances(_: Network) -> Iterator[Row]:
+    """The twin knows the truth: whatever is off is wrong."""
+    yield "*", "*", "*", "*", 0, 0, "", "", "", ""
+
+
+def _channel_criticality(_: Network) -> Iterator[Row]:
+    """What sells fastest hurts first."""
+    yield "shop", "*", "A", "high"
+    yield "shop", "*", "C", "low"
 
 
 def _subscriptions(_: Network) -> Iterator[Row]:

@@ -61,6 +61,10 @@ def test_g11_an_846_that_lacks_two_fifths_of_its_lines(
         "select count(*), min(quantity), min(status_ref), min(location_ref) from raw.snapshot_lines"
         " group by snapshot_id order by 1"
     ) == [(6, "40", "on_hand", "BETA-NJ2"), (10, "50", "on_hand", "BETA-NJ2")]
+    assert ours.rows(
+        "select s.document_key, count(*), count(distinct f.document_id), bool_and(f.document_id = s.document_ids[1])"
+        " from raw.facts f join raw.snapshots s using (snapshot_id) group by 1 order by 1"
+    ) == [("R-1", 10, 1, True), ("R-3", 6, 1, True)]
     assert ours.rows("select state, finding_code, snapshot_of from ops.edi_sets order by set_id") == [
         ("accepted", None, ["BETA-NJ2"]), ("rejected", code, None), ("accepted", None, ["BETA-NJ2"]),
     ]  # fmt: skip

@@ -122,9 +122,10 @@ language sql stable set search_path = pg_catalog as $$
              + (t.measure <> '*')::integer desc, t.location desc, t.item_class desc, t.criticality desc
     limit 1
   )
-  select coalesce(concat_ws('/', b.location, b.item_class, b.criticality, b.measure), 'none'), l.criticality,
-         case when b.version_id is null then 0 else b.open_units end, case when b.version_id is null then 0 else b.close_units end,
-         b.open_permille, b.close_permille, b.open_value, b.close_value
+  select coalesce(nullif(concat_ws('/', b.location, b.item_class, b.criticality, b.measure), ''), 'none'), l.criticality,
+         case when b.version_id is null then 0 else b.open_units end,
+         case when b.version_id is null then 0 else coalesce(b.close_units, b.open_units) end, b.open_permille,
+         coalesce(b.close_permille, b.open_permille), b.open_value, coalesce(b.close_value, b.open_value)
   from level l left join best b on true
 $$;
 
