@@ -12,8 +12,8 @@ from syncline.registry.models import Registry
 
 DBT_POOL = "dbt_write"
 QUESTIONS_POOL = "breaker_questions"
-# resolve, marts, release_held, and one for whatever a person starts by hand.
-OWN_LANES = 4
+# resolve, marts, tell_loops, release_held, and one for whatever a person starts by hand.
+OWN_LANES = 5
 
 
 @dataclass(frozen=True)
