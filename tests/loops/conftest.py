@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from tests.databases import subscribed
 from tests.notices.conftest import clock, deliver, publisher, receiver, webhook  # noqa: F401
+from tests.rereading.conftest import warehouses  # also finds the loopback partners
 from tests.resolve.lane import KEY, NOON, Lane, at, moved
 
 from syncline.config import apply, read_folder
@@ -66,4 +67,4 @@ def shipped(number: int, minutes: float, units: int, **rest: Any) -> Fact:
     return moved(number, minutes, -units, **{"serves": ORDER, **rest})
 
 
-__all__ = ["KEY", "NOON", "ORDER", "SUBSTITUTE", "Loops", "datetime", "released", "shipped"]
+__all__ = ["KEY", "NOON", "ORDER", "SUBSTITUTE", "Loops", "datetime", "released", "shipped", "warehouses"]

@@ -39,7 +39,7 @@ there as (
 -- The worst that a last statement of a source says against us, of all measures and lots of a key.
 variances as (
   select distinct on (v.item, v.location)
-    v.item, v.location, v.source, v.fact_id,
+    v.item, v.location, v.source, v.fact_id, v.disposition = 'applied' as is_ours,
     case when v.measure = 'on_hand' then v.variance_least else -v.variance_greatest end as variance
   from {{ ref('fct_variances') }} as v
   where v.verdict = 'discrepancy' and v.measure in ('on_hand', 'damaged', 'quarantined', 'consigned')
@@ -48,20 +48,30 @@ variances as (
     {{ by_bytes('v.fact_id') }} asc
 ),
 
-served as (
+-- What there was before a statement that our number follows, and what there is if one that it does not follow is true.
+numbers as (
   select
     w.*,
     coalesce(t.quantity, 0) as available,
     v.source as variance_source,
     v.fact_id as variance_fact_id,
+    v.is_ours,
     least(coalesce(v.variance, 0), 0) as variance,
-    greatest(0, least(w.outstanding, w.wanted_so_far - greatest(coalesce(t.quantity, 0), 0))) as short,
-    greatest(0, least(
-      w.outstanding, w.wanted_so_far - greatest(coalesce(t.quantity, 0) + least(coalesce(v.variance, 0), 0), 0)
-    )) as short_if_true
+    greatest(0, coalesce(t.quantity, 0)) as now_there,
+    greatest(0, coalesce(t.quantity, 0) - case when v.is_ours then least(v.variance, 0) else 0 end) as most,
+    greatest(0, coalesce(t.quantity, 0) + case when v.is_ours then 0 else least(coalesce(v.variance, 0), 0) end) as fewest
   from wanted as w
   left join there as t on w.item = t.item and w.location = t.location
   left join variances as v on w.item = v.item and w.location = v.location
+),
+
+served as (
+  select
+    n.*,
+    greatest(0, least(n.outstanding, n.wanted_so_far - n.now_there)) as short,
+    greatest(0, least(n.outstanding, n.wanted_so_far - n.fewest)) as short_if_true,
+    greatest(0, least(n.outstanding, n.wanted_so_far - n.most)) as short_without
+  from numbers as n
 )
 
 select
@@ -78,6 +88,7 @@ select
   s.variance_fact_id,
   s.short::bigint as short,
   s.short_if_true::bigint as short_if_true,
+  (s.short_if_true - s.short_without)::bigint as touched,
   (s.short_if_true * s.unit_price)::numeric as value_at_risk,
   s.currency,
   s.promised <= b.as_of + interval '1 day' as is_pressing
