@@ -125,3 +125,22 @@ def build_marts() -> None:
         if transformer.execute("select to_regclass('canonical.balances') is null").fetchone() == (True,):
             raise AirflowSkipException("nothing is resolved yet")
     resolve.build_marts(connection("warehouse_transformer").postgres_dsn())
+
+
+def tell_loops() -> dict[str, int]:
+    """Tell what closed loops came to and nobody was told yet; how much that was.
+
+    Raises:
+        AirflowSkipException: there is nothing to tell.
+    """
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from syncline.clock import clock_from_env
+    from syncline.loops import tell
+    from syncline_airflow.connections import warehouse
+
+    with warehouse("transformer") as transformer:
+        told = dataclasses.asdict(tell(transformer, clock_from_env().now()))
+    if not any(told.values()):
+        raise AirflowSkipException("no loop has anything new to tell")
+    return told

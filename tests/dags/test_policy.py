@@ -25,6 +25,7 @@ EXPECTED = {
     "audit",
     "marts",
     "reconcile",
+    "tell_loops",
 }
 
 
@@ -151,7 +152,7 @@ def test_parsing_a_dag_file_imports_nothing_heavy() -> None:
         "import sys, runpy\n"
         "import airflow.sdk\n"
         "before = set(sys.modules)\n"
-        "import resolve, ingest, push, deliver, marts, release_held, reconcile\n"
+        "import resolve, ingest, push, deliver, marts, release_held, reconcile, tell_loops, audit\n"
         "new = set(sys.modules) - before\n"
         "print(sorted({name.partition('.')[0] for name in new} &"
         " {'pandas', 'dbt', 'great_expectations', 'requests', 'paramiko', 'fastapi'}))"

@@ -100,6 +100,7 @@ def _unknown(profile: Profile) -> list[str]:
                     needs = "measures with their directions" if kinds == {"movement"} else "one measure"
                     defects.append(f"codes.{document}.{name}.{code}: a {' or '.join(sorted(kinds))} needs {needs}")
     defects += [f"events.{document}: no such document" for document in profile.events if document not in known]
+    defects += [f"serves.{document}: no such document" for document in profile.serves if document not in known]
     provable = {name for name, each in known.items() if each.counts and any(f.kind == "balance" for f in each.facts)}
     defects += [
         f"snapshots.{document}: no document that states stock and counts its lines; use one of"

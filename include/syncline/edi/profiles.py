@@ -54,6 +54,7 @@ class Profile:
         spread_measure: measure of quantities by location (SDQ); None leaves them unmapped.
         spread_beside_total: where an item has a QTY and an SDQ: refuse both, or take one of them.
         events: document -> parts of the event key, where the partner's API tells the same event.
+        serves: document -> parts of the key of the release that its lines are for, as who releases writes it.
         snapshots: document (``x12_846``, ``edifact_invrpt_d96a``) -> locations, as the partner writes them. Each such
             document tells *all* stock of those of them that it names. It must prove that it is whole: a count of its
             lines (CTT01, CNT 2) that is there and right, right totals where it gives any (CTT02, CNT 1), no other
@@ -85,6 +86,7 @@ class Profile:
     spread_measure: Measure | None = None
     spread_beside_total: Literal["refuse", "spread", "total"] = "refuse"
     events: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    serves: dict[str, tuple[str, ...]] = field(default_factory=dict)
     snapshots: dict[str, Locations] = field(default_factory=dict)
     acknowledge: tuple[Literal["functional", "interchange"], ...] = ("functional",)
     acknowledge_with: Literal["997", "999"] | None = None

@@ -25,10 +25,12 @@ select '{RULE}' as rule, {_SUBJECT} as subject,
   left(string_agg(w.pair || ': ' || trim_scale(w.said) || ' beside ' || trim_scale(w.beside) || ', off by '
     || trim_scale(w.variance) || coalesce(', waited for ' || array_to_string(w.explained_by, ', '), ''), '; '
       order by w.pair)
-    || '; tolerance ' || min(w.rule) || coalesce('; agreed by ' || array_to_string(min(w.majority), ', '), ''), 2000) as detail,
+    || '; tolerance ' || min(w.rule) || coalesce('; agreed by ' || array_to_string(min(w.majority), ', '), ''), 2000)
+    as detail,
   case when bool_or(w.pair = 'wms~erp' or w.pair = '3pl~erp') and not bool_or(w.pair = 'erp~canonical')
     then 'The books agree with us, the warehouse does not: count the stock.'
-    else 'Ask the owner of the books for what was posted by hand, or count the stock when the warehouse is alone.' end as next_step,
+    else 'Ask the owner of the books for what was posted by hand, or count the stock when the warehouse is alone.' end
+    as next_step,
   jsonb_build_object('item', w.item, 'location', w.location, 'measure', w.measure, 'lot', nullif(w.lot, '')) as about,
   max(abs(w.variance))::bigint as units, '{{}}'::text[] as evidence
 from ops.reconciliation_rows w
@@ -37,7 +39,8 @@ where w.run_id = %(run)s and w.measure = 'financial' and w.verdict <> 'incompara
 group by w.item, w.location, w.measure, w.lot
 """
 _IS_GONE = f"""
-e.rule = '{RULE}' and exists (select from ops.reconciliation_rows w where w.location = %(location)s and {_SUBJECT} = e.subject)
+e.rule = '{RULE}'
+  and exists (select from ops.reconciliation_rows w where w.location = %(location)s and {_SUBJECT} = e.subject)
   and not exists (
     select from ops.reconciliation_rows w where w.run_id = %(run)s and {_SUBJECT} = e.subject
       and (w.is_open or (w.verdict = 'delay' and w.due_at <= %(now)s)))

@@ -41,7 +41,7 @@ COLUMNS = {
     "owners": ("team", "location", "owner", "channel"),
 }  # fmt: skip
 # What documents state beside what flows in the demo.
-MEASURES_OF_DOCUMENTS = ("in_transit", "consigned", "available")
+MEASURES_OF_DOCUMENTS = ("in_transit", "consigned", "available", "provisional")
 PARTNER_CLOCK_SKEW_S = 60
 WMS_HOLD_S = 1800  # above `late_max_s`: what is late by that much is missing
 PARTNER_HOLD_S = 14400

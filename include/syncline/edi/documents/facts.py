@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from syncline.edi.documents.elements import AMBIGUOUS
 from syncline.edi.documents.forms import FORMS
+from syncline.edi.documents.links import Linked
 from syncline.edi.findings import shown
 from syncline.edi.moments import localised
 
@@ -49,8 +50,8 @@ class Part:
 class Rule:
     """One table of facts with what the profile says over it."""
 
-    def __init__(self, table: FactTable, codes: dict[str, Code]) -> None:
-        self.table, self.codes = table, codes
+    def __init__(self, table: FactTable, codes: dict[str, Code], links: Linked) -> None:
+        self.table, self.codes, self.links = table, codes, links
         self.quantity, self.by, self.location = table.quantity, table.by, table.location
         self.is_conditional = bool(table.given or table.only or table.unless)
         self.is_balance_by_code = table.kind == "balance" and table.by is not None
@@ -76,7 +77,9 @@ class Teller:
         codes = {name: {**codes, **overrides.get(name, {})} for name, codes in table.codes.items()}
         self._rules: dict[str, list[Rule]] = {}
         for each in table.facts:
-            self._rules.setdefault(each.per, []).append(Rule(each, codes[each.codes] if each.codes else {}))
+            self._rules.setdefault(each.per, []).append(
+                Rule(each, codes[each.codes] if each.codes else {}, Linked(table, each, profile))
+            )
         self._is_of_movements = all(rule.kind == "movement" for rule in table.facts)
         # Where no ordinal is in the event key, two lines may come to share it.
         self.may_share_events = bool(self._event) and not any(f"#{table.unit}" in part.names for part in self._event)
@@ -88,6 +91,8 @@ class Teller:
         for rule in table.facts:
             named |= {rule.quantity, rule.by or "", rule.given or "", *rule.only, *rule.unless}
             named |= {*(rule.location or ()), *(rule.uom or ())}
+        for each in (each for rules in self._rules.values() for each in rules):
+            named |= each.links.used
         for part in (*self._line, *self._event):
             named |= set(part.names)
         return frozenset(named)
@@ -199,13 +204,12 @@ class Teller:
         line_key, event_key = self._keys(rule, loop, values)
         segment, taken = loop.segment, state.set
         position = f"segment {segment[1]} {segment[0][0].strip()} at byte {segment[2]}"
-        units, table = self._profile.units, self._table
+        units, table, links = self._profile.units, self._table, rule.links.of(values)
         for measure, signed in measures:
             row = (
                 rule.table.kind, item, location, measure, units.get(uom, uom), signed, recorded, line_key, event_key,
                 position, self._reading, lot, state.revision, state.is_cancel, None,
-                taken.is_test, values.get(table.correlation or ""), None, None, None, None,
-                None, None, None, None, None,
+                taken.is_test, values.get(table.correlation or ""), None, None, None, None, *links, None, None,
             )  # fmt: skip
             found.append((loop, row))
 

@@ -81,6 +81,8 @@ class FactTable(_Strict):
             is not. without: not told where another loop of the unit has this code in the same value as ``only``.
         part: what tells its keys from those of another fact of the same loop and measure.
         location, uom: values in their order of preference, instead of the document's.
+        serves: parts of the key of the release or shipment that it is for (profiles override them). final: value -> the
+            codes that say that nothing more comes. due: values that say when what it announces should be there.
     """
 
     per: str
@@ -97,6 +99,9 @@ class FactTable(_Strict):
     location: tuple[str, ...] | None = None
     uom: tuple[str, ...] | None = None
     measure_of_loop: Literal["spread"] | None = None
+    serves: tuple[str, ...] = ()
+    final: dict[str, tuple[str, ...]] = {}
+    due: tuple[str, ...] = ()
 
 
 class DocumentTable(_Strict):

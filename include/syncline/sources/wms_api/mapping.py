@@ -31,6 +31,7 @@ READING = "wms_api/2"  # raise it with every change of what is read from the sam
 OF_WHICH = {"damaged": "damaged", "hold": "quarantined"}
 
 
+_NO_LINKS = (None,) * 5  # serves and what follows: COPY takes all fields of a fact, by their place
 _new_fact = tuple.__new__  # what Fact() does after a call of Python; a load makes tens of thousands
 
 
@@ -104,8 +105,7 @@ def _facts(event: Any, index: int) -> list[Fact]:
             content = (
                 kind, line.sku, site, measure, line.uom, str(quantity), posted_at, event.event_id + place, event_key,
                 f"events[{index}].lines[{line.line}]", reading, None, 1, False, sequence, is_test, transaction,
-                None, None, None, None,
-                None, None, None, None, None,
+                None, None, None, None, *_NO_LINKS,
             )  # fmt: skip
             facts.append(_new_fact(Fact, content))
     return facts
