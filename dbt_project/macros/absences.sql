@@ -1,3 +1,8 @@
+{#- A name as a part of a path: no two paths of different names look alike. -#}
+{% macro in_path(name) -%}
+  replace(replace({{ name }}, '%', '%25'), '/', '%2F')
+{%- endmacro %}
+
 {#- Whether a fact makes a stock key known to snapshots: of a stored measure, neither test nor quarantined nor an echo. -#}
 {% macro makes_known(fact) -%}
   (

@@ -62,7 +62,12 @@ class Documents:
         if set(NEVER) & set(scope["measures"]):
             return False
         keys = {(str(line.get("line_key", line["id"])), line["location"], line["measure"]) for line in lines}
-        if len(keys) < len(lines) or not all(self._is_sound(document, scope, line, read[line["id"]]) for line in lines):
+        stock = [(line["item"], line["location"], line["measure"], _named(line)) for line in lines]
+        named = {each[:3] for each in stock if each[3] != ("", "")}
+        plain = {each[:3] for each in stock if each[3] == ("", "")}
+        if len(keys) < len(lines) or len(set(stock)) < len(stock) or named & plain:
+            return False
+        if not all(self._is_sound(document, scope, line, read[line["id"]]) for line in lines):
             return False
         return not any(
             self._identity(other) == self._identity(name) and self._revision(other) > self._revision(name)
@@ -155,9 +160,9 @@ class Documents:
         } | more  # fmt: skip
 
     def _state(self, name: str, word: str, of: Fact, part: str, quantity: int, which: Entry) -> Read:
-        tail = f"/{part}" if part else ""
-        said = f"{name}/{word}/{of.item}/{of.location}/{of.measure}{tail}"
-        key = f"{self.told[name].get('key', name)}/{word}/{of.item}{tail}"
+        tail = f"/{_in_path(part)}" if part else ""
+        said = f"{name}/{word}/{_in_path(of.item)}/{_in_path(of.location)}/{of.measure}{tail}"
+        key = f"{self.told[name].get('key', name)}/{word}/{_in_path(of.item)}{tail}"
         entry = self._entry(name, word, {
             "id": said, "item": of.item, "location": of.location, "measure": of.measure, "quantity": quantity,
             "uom": of.base_uom, "line_key": key, **which,
@@ -165,3 +170,11 @@ class Documents:
         fact = read_fact(self.network, entry, [self._received(name)])
         # Not at a place where the document's time does not exist, or has not come.
         return {said: fact} if isinstance(fact, Fact) else {}
+
+
+def _named(line: Entry) -> tuple[str, str]:
+    return str(line.get("lot") or ""), str(line.get("owner") or "")
+
+
+def _in_path(name: str) -> str:
+    return name.replace("%", "%25").replace("/", "%2F")

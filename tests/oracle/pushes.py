@@ -62,4 +62,5 @@ def _instant(written: str) -> int:
 
 def _is_flying(push: Push, s: Fact) -> bool:
     is_mine = push.target == s.source and push.key == (s.item, s.location, s.measure) and push.amount != 0
-    return is_mine and (push.settled_at is None or push.settled_at >= s.window_start)
+    is_sent = push.sent_at < s.window_end
+    return is_mine and is_sent and (push.settled_at is None or push.settled_at >= s.window_start)

@@ -63,7 +63,7 @@ pushed as (
   cross join lateral (
     select min(a.sent_at) as sent_at from {{ source('ops', 'push_attempts') }} as a where a.correction_id = o.correction_id
   ) as t
-  where t.sent_at is not null and o.wanted <> o.shown and (o.closed_at is null or o.closed_at >= s.window_from)
+  where t.sent_at < s.window_to and o.wanted <> o.shown and (o.closed_at is null or o.closed_at >= s.window_from)
 ),
 
 wholes as (

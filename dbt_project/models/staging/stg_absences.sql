@@ -153,7 +153,9 @@ stated as (
 )
 
 select
-  concat_ws('/', t.snapshot_id, t.word, t.item, t.location, t.measure, nullif(t.part, '')) as fact_id,
+  concat_ws(
+    '/', t.snapshot_id, t.word, {{ in_path('t.item') }}, {{ in_path('t.location') }}, t.measure, nullif({{ in_path('t.part') }}, '')
+  ) as fact_id,
   s.document_id,
   t.word as position,
   s.received_at,
@@ -169,7 +171,7 @@ select
   t.quantity,
   t.said_from,
   t.said_to,
-  concat_ws('/', s.document_key, t.word, t.item, nullif(t.part, '')) as line_key,
+  concat_ws('/', s.document_key, t.word, {{ in_path('t.item') }}, nullif({{ in_path('t.part') }}, '')) as line_key,
   s.snapshot_id as derived_from,
   t.base_uom as uom,
   s.recorded

@@ -17,6 +17,7 @@ class Kind(NamedTuple):
 _CORRECTION = ("<target>/<item>/<location>", "correction:<id>", "ops.tell_correction")
 _TRIP = ("breaker/<trip>", "trip:<id>", "ops.tell_trip")
 _EXCEPTION = ("exception/<rule>/<subject>", "exception:<id>", "ops.tell_exception")
+_LOOP = ("<loop>", "loop:<id>", "ops.tell_loop")
 KINDS = {
     "correction.applied": Kind("a correction took effect, and that is proven", *_CORRECTION),
     "correction.held": Kind("a correction waits, with a reason", *_CORRECTION),
@@ -30,4 +31,16 @@ KINDS = {
     "exception.asked": Kind("a partner is asked, with a time to answer by", *_EXCEPTION),
     "exception.woken": Kind("a snoozed exception is back", *_EXCEPTION),
     "exception.resolved": Kind("the cause is gone, or a person answered", *_EXCEPTION),
+    "order.short": Kind("less left than was released, and no more will", *_LOOP),
+    "order.substituted": Kind("another item left in place of the ordered one", *_LOOP),
+    "order.back_ordered": Kind("what was not shipped waits for stock", *_LOOP),
+    "order.cancelled_after_pick": Kind("stock left for an order that was taken back", *_LOOP),
+    "order.status": Kind("what became of an order line", *_LOOP),
+    "billing.adjust": Kind("what is to be billed is not what was ordered", *_LOOP),
+    "receipt.short": Kind("less was received than was announced", *_LOOP),
+    "receipt.over": Kind("more was received than was announced", *_LOOP),
+    "transfer.short": Kind("less came than left", *_LOOP),
+    "transfer.over": Kind("more came than left", *_LOOP),
+    "stock.damaged": Kind("stock became damaged", *_LOOP),
+    "stock.held": Kind("stock was put on hold", *_LOOP),
 }
