@@ -12,6 +12,7 @@ from psycopg import sql
 from tests.mutation.mutants import Mutant
 from tests.mutation.variants import Compiled
 from tests.oracle.answer import answer
+from tests.oracle.beyond import beyond
 from tests.oracle.comparing import differences
 from tests.oracle.running import as_case, generated, scenarios
 
@@ -98,4 +99,4 @@ def bench_cases(seeds: int) -> list[Scenario]:
         replace(file, expect={name: value for name, value in file.expect.items() if name != "transfers"})
         for file in read_scenarios([SCENARIOS])
     ]
-    return files + scenarios([generated(seed) for seed in range(seeds)])
+    return files + scenarios([*map(generated, range(seeds)), *map(beyond, range(seeds))])
