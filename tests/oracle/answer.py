@@ -17,7 +17,8 @@ def answer(scenario: dict[str, Any], cap: int = POSITIONS_MAX) -> Answer:
     entries = {entry["id"]: entry for entry in [*scenario["facts"], *write_offs(scenario)]}
     pushes, documents, read = Pushes(scenario), Documents(scenario, entries), read_facts(scenario)
     read |= documents.refused(read)
-    read |= documents.stated(read, pushes)
+    stated, parts = documents.stated(read, pushes), documents.parts(read)
+    read |= stated | parts
     facts = {
         name: "echo" if isinstance(fact, Fact) and not fact.disposition and _is_echo(name, entries, pushes) else fact
         for name, fact in read.items()

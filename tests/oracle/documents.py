@@ -5,6 +5,7 @@ Written from the page by somebody who had not seen the models; it shares no code
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -62,10 +63,7 @@ class Documents:
         if set(NEVER) & set(scope["measures"]):
             return False
         keys = {(str(line.get("line_key", line["id"])), line["location"], line["measure"]) for line in lines}
-        stock = [(line["item"], line["location"], line["measure"], _named(line)) for line in lines]
-        named = {each[:3] for each in stock if each[3] != ("", "")}
-        plain = {each[:3] for each in stock if each[3] == ("", "")}
-        if len(keys) < len(lines) or len(set(stock)) < len(stock) or named & plain:
+        if len(keys) < len(lines):
             return False
         if not all(self._is_sound(document, scope, line, read[line["id"]]) for line in lines):
             return False
@@ -128,18 +126,38 @@ class Documents:
             return False
         return part_at(grain, str(line.get("lot") or ""), str(line.get("owner") or "")) in (part, "")
 
-    def _sums(self, name: str, read: Read) -> Read:
-        groups: dict[tuple[str, str, str], list[tuple[Fact, Entry]]] = {}
+    def _groups(self, name: str, read: Read) -> list[tuple[str, list[Fact]]]:
+        """Lines of a proven document by the stock key that they are of, where it takes a sum to say it."""
+        groups: dict[tuple[str, str, str, str], list[Fact]] = {}
         for line in self.lines[name]:
             fact = read[line["id"]]
             assert isinstance(fact, Fact)
-            groups.setdefault((fact.item, fact.location, fact.measure), []).append((fact, line))
+            grain = self._grain(fact, fact.start)
+            part = part_at(grain, *_named(line))
+            if grain == "item" or part:
+                groups.setdefault((fact.item, fact.location, fact.measure, part), []).append(fact)
+        return [
+            (key[3], facts)
+            for key, facts in groups.items()
+            if (len(facts) > 1 or facts[0].is_finer) and all(len(fact.amounts) == 1 for fact in facts)
+        ]
+
+    def _sums(self, name: str, read: Read) -> Read:
         found: Read = {}
-        for lines in groups.values():
-            is_finer = all(line.get("lot") or line.get("owner") for _, line in lines)
-            if is_finer and all(fact.grain == "item" and len(fact.amounts) == 1 for fact, _ in lines):
-                found |= self._state(name, "sum", lines[0][0], "", sum(fact.amounts[0] for fact, _ in lines), {})
+        for part, facts in self._groups(name, read):
+            which = {"owner" if facts[0].grain == "owner" else "lot": part} if part else {}
+            found |= self._state(name, "sum", facts[0], part, sum(fact.amounts[0] for fact in facts), which)
         return found
+
+    def parts(self, read: Read) -> Read:
+        """Lines that are parts of a sum: evidence."""
+        return {
+            fact.id: replace(fact, is_part=True)
+            for name in self.told
+            if self.is_proven(name, read)
+            for _, facts in self._groups(name, read)
+            for fact in facts
+        }
 
     def _begins(self, name: str, location: str) -> int | None:
         entry = self._entry(name, "begins", {"location": location, "measure": "allocated"})

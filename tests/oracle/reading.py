@@ -43,6 +43,7 @@ class Fact:
     grain: str
     is_coarser: bool
     is_finer: bool
+    is_part: bool
     amounts: tuple[int, ...]
     factors: tuple[str, ...]
     said: tuple[int, int]
@@ -292,7 +293,7 @@ def read_fact(network: Network, entry: dict[str, Any], receipts: list[int]) -> F
     return Fact(
         id=entry["id"], source=source, kind=kind, item=item, location=location, measure=entry["measure"],
         named="\x1f".join((lot, owner)) if owner else lot, lot=part, grain=grain, is_coarser=is_coarser,
-        is_finer=is_finer, amounts=bases,
+        is_finer=is_finer, is_part=False, amounts=bases,
         factors=(entry["uom"], *(day for day, _ in amounts)), said=said, start=start, end=end,
         window_start=window[0], window_end=window[1], received=received, line_key=line_key,
         event_key=str(entry.get("event_key", f"{source}/{line_key}")), revision=revision, cancel=cancel,

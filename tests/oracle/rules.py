@@ -124,7 +124,7 @@ class Case:
 
     def _evidence(self) -> None:
         for fact in self._open():
-            other_grain = fact.kind == "balance" and (fact.is_coarser or fact.is_finer)
+            other_grain = fact.kind == "balance" and (fact.is_coarser or fact.is_finer or fact.is_part)
             if (
                 fact.role == OBSERVER
                 or fact.measure == "available"
@@ -133,7 +133,7 @@ class Case:
             ):
                 self._set(fact, "not_owner")
                 if fact.role > OBSERVER and fact.measure != "available" and other_grain:
-                    self.out.reasons[fact.id] = "coarser_than_grain" if fact.is_coarser else "finer_than_grain"
+                    self.out.reasons[fact.id] = _reason_of_another_grain(fact)
             elif fact.id in self.other_stock:
                 self._set(fact, "conflict")
 
@@ -218,6 +218,10 @@ class Case:
         for fact in applied:
             self._set(fact, "applied")
         return sorted(applied, key=order)
+
+
+def _reason_of_another_grain(fact: Fact) -> str:
+    return "coarser_than_grain" if fact.is_coarser else "finer_than_grain" if fact.is_finer else "part_of_a_sum"
 
 
 def _is_closed(chosen: Iterable[str], ordered: list[tuple[Fact, Fact]]) -> bool:
@@ -327,7 +331,7 @@ class _Key:
             self._book(base, stand)
 
     def _reference(self, s: Fact) -> Fact | None:
-        if s.measure == "available" or s.is_coarser or s.is_finer or not self.applied:
+        if s.measure == "available" or s.is_coarser or s.is_finer or s.is_part or not self.applied:
             return None
         earlier = [a for a in self.applied if order(a) < order(s)]
         reference = earlier[-1] if earlier else self.applied[0]

@@ -167,9 +167,10 @@ select
   g.document_id,
   g.position,
   -- A balance of another grain, and one of a derived number, is compared with nothing.
-  g.kind = 'balance' and g.measure <> 'available' and not g.is_coarser and not g.is_finer as is_comparable,
+  g.kind = 'balance' and g.measure <> 'available' and not g.is_coarser and not g.is_finer and g.is_part is not true as is_comparable,
   g.is_coarser,
   g.is_finer,
+  g.is_part is true as is_part,
   g.serves,
   g.is_final,
   {{ stock_part('g') }} as stock_part,

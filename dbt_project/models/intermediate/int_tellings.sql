@@ -247,7 +247,7 @@ decided as not materialized (
       when t.is_movement then case when not t.is_heard then 'not_owner' end
       when t.is_same_stock and (t.fact_id <> t.latest_fact or t.latest_cancels) then 'superseded'
       when t.role_rank = 1 or t.measure = 'available' then 'not_owner'
-      when t.is_coarser or t.is_finer then 'not_owner'
+      when t.is_coarser or t.is_finer or t.is_part then 'not_owner'
       when not t.is_same_stock then 'conflict'
     end as settled,
     case
@@ -261,6 +261,7 @@ decided as not materialized (
       when t.role_rank = 1 then 'observer'
       when t.is_coarser then 'coarser_than_grain'
       when t.is_finer then 'finer_than_grain'
+      when t.is_part then 'part_of_a_sum'
       when not t.is_same_stock then 'revision_of_other_stock'
     end as settled_reason
   from told as t

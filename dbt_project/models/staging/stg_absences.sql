@@ -114,7 +114,8 @@ keys as (
 
 lines as (
   select
-    k.snapshot_id, f.item, f.location, f.measure, f.lot, coalesce(f.owner, '') as owner, f.quantity, f.quantity_alternatives
+    k.snapshot_id, f.fact_id, f.item, f.location, f.measure, f.lot, coalesce(f.owner, '') as owner, f.quantity,
+    f.quantity_alternatives
   from (select distinct snapshot_id from keys) as k
   cross join lateral {{ found(ref('stg_facts'), ['snapshot_id'], 'k') }} as f
 ),
@@ -124,7 +125,7 @@ absences as (
     k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom, k.said_from, k.said_to, 'absent' as word, 0::bigint as quantity,
     case when k.grain = 'owner' then '' else k.part end as lot,
     case when k.grain = 'owner' then k.part else '' end as owner,
-    k.part
+    k.part, null::text[] as parts
   from keys as k
   where not exists (
     select from lines as l
@@ -133,17 +134,23 @@ absences as (
   )
 ),
 
+-- Several lines of one key, and lines finer than it, are parts of its number: their sum says it, and they are evidence.
 sums as (
   select
     k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom, k.said_from, k.said_to, 'sum' as word,
     sum(l.quantity)::bigint as quantity,
-    '' as lot, '' as owner, '' as part
+    case when k.grain = 'owner' then '' else k.part end as lot,
+    case when k.grain = 'owner' then k.part else '' end as owner,
+    k.part, array_agg(l.fact_id order by {{ by_bytes('l.fact_id') }}) as parts
   from keys as k
   inner join lines as l
     on k.snapshot_id = l.snapshot_id and k.item = l.item and k.location = l.location and k.measure = l.measure
-  where k.grain = 'item'
-  group by k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom, k.said_from, k.said_to
-  having bool_and(l.lot <> '' or l.owner <> '') and bool_and(l.quantity_alternatives is null)
+    and {{ key_part('k.grain', 'l.lot', 'l.owner') }} = k.part
+  group by k.snapshot_id, k.item, k.location, k.measure, k.item_class, k.base_uom, k.said_from, k.said_to, k.grain, k.part
+  having bool_and(l.quantity_alternatives is null) and (
+    count(*) > 1
+    or bool_or(k.grain not in ('lot', 'serial') and l.lot <> '' or k.grain <> 'owner' and l.owner <> '')
+  )
 ),
 
 stated as (
@@ -169,6 +176,7 @@ select
   t.lot,
   t.owner,
   t.quantity,
+  t.parts,
   t.said_from,
   t.said_to,
   concat_ws('/', s.document_key, t.word, {{ in_path('t.item') }}, nullif({{ in_path('t.part') }}, '')) as line_key,

@@ -406,6 +406,7 @@ select
   coalesce(j.owner, '') as owner,
   j.snapshot_id,
   null::text as derived_from,
+  false as is_part,
   j.is_test,
   j.correlation_id,
   j.correction_id,

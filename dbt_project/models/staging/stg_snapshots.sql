@@ -35,12 +35,7 @@ lines as (
       and s.source = d.source and s.measure = any(d.measures) and s.measure not in ('available', 'provisional')
       and (s.lot = '' or s.quantity in (0, 1) or {{ grain_at('s.measure', 's.location', 's.item_class', 's.said_from') }} <> 'serial')
     ) is true
-    and count(distinct row(s.line_key, s.location, s.measure)) = count(*)
-    -- Two lines of one stock are parts of a number, and what stands beside a lot may hold it: neither is the whole.
-    and count(distinct row(s.item, s.location, s.measure, s.lot, s.owner)) = count(*)
-    and count(distinct row(s.item, s.location, s.measure)) filter (where s.lot = '' and s.owner = '')
-      + count(distinct row(s.item, s.location, s.measure)) filter (where s.lot <> '' or s.owner <> '')
-    = count(distinct row(s.item, s.location, s.measure)) as is_sound,
+    and count(distinct row(s.line_key, s.location, s.measure)) = count(*) as is_sound,
     array_agg(distinct s.location) as locations
   from documents as d
   cross join lateral {{ found(ref('stg_facts'), ['snapshot_id'], 'd') }} as s
