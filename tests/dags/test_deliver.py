@@ -53,7 +53,7 @@ def test_every_enabled_subscriber_has_a_dag_a_pool_and_a_slot(deliver_dags: dict
         assert isinstance(dag.timetable.timetable, DeltaTriggerTimetable)
         wakes = {asset.uri for asset in dag.timetable.asset_condition.objects}
         assert wakes == {"syncline://ops/outbox", "syncline://ops/readings"}
-    assert lanes(registry) == 3 + 5
+    assert lanes(registry) == 3 + 7
 
 
 def test_a_run_writes_what_happened_and_the_next_one_is_skipped(

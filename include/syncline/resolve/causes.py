@@ -36,7 +36,8 @@ group by d.item, d.location, d.measure
 union all
 select 'discrepancy', concat_ws('/', v.item, v.location, v.measure, nullif(v.lot, '')),
        v.source || ' says ' || v.reported || ', off by ' || array_to_string(v.variances, ' or ')
-         || ' (' || v.fact_id || ')' || case when t.rule not in ('*/*/*/*', 'none') then ', tolerance ' || t.rule else '' end,
+         || ' (' || v.fact_id || ')'
+         || case when t.rule not in ('*/*/*/*', 'none') then ', tolerance ' || t.rule else '' end,
        case when v.verdict = 'delay' then 'Ask the owner of the stock for the movements that others told ('
          || array_to_string(v.explained_by, ', ') || '): it is overdue with them.'
          else 'Count the stock, or ask the source that is wrong. '
