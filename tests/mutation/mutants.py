@@ -1,7 +1,8 @@
 """The list of mutants: for each rule of semantics §1-§6 that lives in SQL, a change of text that breaks it.
 
 ``rules/*.yaml`` hold them: the rule, its section, the file in ``dbt_project``, what stands there and what replaces it.
-``equivalent`` says why a change breaks nothing: such a one must survive.
+``equivalent`` says why a change breaks nothing: such a one must survive. ``except`` names models that keep the macro as
+it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 import yaml
 
 RULES = Path(__file__).parent / "rules"
-FIELDS = {"rule", "section", "in", "old", "new", "times", "equivalent"}
+FIELDS = {"rule", "section", "in", "old", "new", "times", "equivalent", "except"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Mutant:
     new: str
     times: int
     equivalent: str
+    kept: tuple[str, ...] = ()
 
     def fault(self, project: Path) -> str:
         """Why the change cannot be made in ``project``; empty when it can."""
@@ -43,7 +45,7 @@ def read_mutants() -> list[Mutant]:
             found.append(
                 Mutant(
                     entry["rule"], entry["section"], entry["in"], entry["old"], entry["new"],
-                    entry.get("times", 1), entry.get("equivalent", ""),
+                    entry.get("times", 1), entry.get("equivalent", ""), tuple(entry.get("except", ())),
                 )
             )  # fmt: skip
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 from tests.mutation.mutants import Mutant
-from tests.mutation.variants import Compiled
+from tests.mutation.variants import Compiled, Model
 from tests.oracle.answer import answer
 from tests.oracle.beyond import beyond
 from tests.oracle.comparing import differences
@@ -24,6 +24,8 @@ SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TOO_MANY = {"too-many-orders", "too-many-orders-for-who-is-compared", "just-not-too-many-orders"}
 # A mutant that breaks a key of a table is seen; one that is no SQL any more proves nothing.
 SEEN_BY_POSTGRES = (psycopg.errors.IntegrityError, psycopg.errors.DataError, psycopg.errors.QueryCanceled)
+# As the models' own pre-hooks: nothing of this is known to the planner.
+JOINS = "set local enable_nestloop = off; set local enable_mergejoin = off"
 STATEMENT_S_MAX = 120  # facts that are there twice double the sets of movements: some mutants never end
 
 
@@ -68,17 +70,30 @@ class Bench:
     def _built(self, variants: dict[str, str]) -> Iterator[list[Outcome]]:
         """The tables from the first changed one on, in a transaction that is rolled back."""
         models = self.compiled.models
-        first = min(index for index, model in enumerate(models) if model.name in variants)
+        first = self._first(variants)
         with connect_dsn(self.dsn, name="mutation") as conn, conn.transaction(force_rollback=True):
-            # As the models' own hooks: nothing of this is known to the planner.
-            conn.execute("set local enable_nestloop = off; set local enable_mergejoin = off")
+            conn.execute(JOINS)
             conn.execute(f"set local statement_timeout = '{STATEMENT_S_MAX}s'".encode())
             for model in models[first:]:
+                body = sql.SQL(variants.get(model.name, model.sql))
+                if model.is_hook:
+                    conn.execute(body)
+                    conn.execute(JOINS)
+                    continue
                 name = sql.Identifier(model.schema, model.name)
-                conn.execute(sql.SQL("drop table {} cascade").format(name))
-                body = sql.SQL(variants.get(model.name, model.sql))  # type: ignore[arg-type]
+                conn.execute(sql.SQL("drop {} if exists {} cascade").format(_kind(conn, model), name))
                 conn.execute(sql.SQL("create table {} as ").format(name) + body)
+                for columns in model.keys:
+                    key = sql.SQL(", ").join(map(sql.Identifier, columns))
+                    conn.execute(sql.SQL("create unique index on {} ({})").format(name, key))
             yield read_outcomes(conn, self.cases)
+
+    def _first(self, variants: dict[str, str]) -> int:
+        """Where building begins: a table that a hook changes is built again with what the hook rests on."""
+        places = {model.name: index for index, model in enumerate(self.compiled.models)}
+        first = min(places[name] for name in variants)
+        hooks = [index for index, model in enumerate(self.compiled.models) if model.is_hook]
+        return min(first, places["stg_facts"]) if first <= max(hooks) else first
 
     def _seen(self, outcomes: Sequence[Outcome]) -> str:
         """Names of scenario files and a number of seeds that are not as they should be."""
@@ -91,6 +106,14 @@ class Bench:
         seeds = len(wrong) - len(files)
         more = [f"{len(files) - 3} more files"] if len(files) > 3 else []
         return ", ".join([*files[:3], *more, *([f"{seeds} seeds"] if seeds else [])])
+
+
+def _kind(conn: psycopg.Connection, model: Model) -> sql.SQL:
+    """A view is dropped as one; within a run it has become a table, or went with what it reads."""
+    row = conn.execute(
+        "select relkind from pg_class where oid = to_regclass(%s)", (f"{model.schema}.{model.name}",)
+    ).fetchone()
+    return sql.SQL("view" if row == ("v",) else "table")
 
 
 def bench_cases(seeds: int) -> list[Scenario]:
