@@ -68,7 +68,7 @@ def _claimed(claim: Callable[..., list[int]], run_id: str, is_manual: bool, noth
     return found
 
 
-class _Question(ApprovalOperator):
+class PersonQuestion(ApprovalOperator):
     """A question whose words and whose end are in the warehouse."""
 
     # Nothing of it is a template: what the warehouse says about a partner's data is never rendered.
@@ -104,7 +104,7 @@ class _Question(ApprovalOperator):
         return self.decide("released" if approved else "denied", str(user["name"] if user else "Airflow"), note)
 
 
-class BreakerQuestion(_Question):
+class BreakerQuestion(PersonQuestion):
     """Ask about trip ``trip_id``: *Approve* lets go what it holds, *Reject* denies it."""
 
     def __init__(self, *, trip_id: int, **rest: Any) -> None:
@@ -138,7 +138,7 @@ class BreakerQuestion(_Question):
         return {"trip": trip.trip_id, "state": trip.state, "moved": decided.moved, "outdated": decided.outdated}
 
 
-class HeldQuestion(_Question):
+class HeldQuestion(PersonQuestion):
     """Ask about question ``question_id``: *Approve* lets go the corrections it is about, *Reject* ends them."""
 
     def __init__(self, *, question_id: int, **rest: Any) -> None:

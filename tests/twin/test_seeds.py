@@ -12,7 +12,7 @@ from syncline.registry import load_registry
 from syncline.twin.faults import Faults
 from syncline.twin.network import ITEMS, MEASURES, PARTNERS, SITES
 from syncline.twin.orders import ALLOCATE_AFTER_S
-from syncline.twin.seeds import COLUMNS, PARTNER_CLOCK_SKEW_S, rows, write_seeds
+from syncline.twin.seeds import COLUMNS, PARTNER_CLOCK_SKEW_S, RULES_OF_THE_PRODUCT, rows, write_seeds
 
 ROOT = Path(__file__).parents[2]
 SEEDS = ROOT / "dbt_project" / "seeds"
@@ -20,8 +20,7 @@ SEEDS = ROOT / "dbt_project" / "seeds"
 
 def test_the_committed_files_are_what_the_network_says(tmp_path: Path) -> None:
     paths = write_seeds(tmp_path)
-    of_the_product = {"exception_rules.csv"}
-    assert {path.name for path in paths} == {path.name for path in SEEDS.glob("*.csv")} - of_the_product
+    assert {path.name for path in paths} == {path.name for path in SEEDS.glob("*.csv")} - {*RULES_OF_THE_PRODUCT}
     for path in paths:
         assert path.read_bytes() == (SEEDS / path.name).read_bytes(), f"run `syncline twin seeds`: {path.name}"
 

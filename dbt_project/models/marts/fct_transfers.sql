@@ -1,15 +1,18 @@
 -- Transfers between sites: an event that one site tells as leaving and another as arriving, of one item and measure
 -- (semantics §1). What left and did not arrive is in transit. Several measures of one site are no transfer; neither is a
 -- shipment from two sites, nor a leg of 0, which says nothing of a direction. What a person writes off under way is no leg;
--- what should be there by now is overdue (semantics §14).
+-- what should be there by now is overdue (semantics §14). The opposite of a write-off belongs to the event of that one.
 
 with counted as (
   select
-    f.event_key, f.item, f.measure, f.location, f.revision, f.said_from, f.due_at,
+    case when f.source = {{ operator() }} then coalesce(o.event_key, f.event_key) else f.event_key end as event_key,
+    f.item, f.measure, f.location, f.revision, f.said_from, f.due_at,
     coalesce(f.source = {{ operator() }} and f.measure = 'in_transit', false) as is_write_off,
     case when f.cancel then 0 else f.quantity end as stated
   from {{ ref('stg_facts') }} as f
   inner join {{ ref('int_dispositions') }} as d on f.fact_id = d.fact_id
+  left join {{ source('ops', 'current_decisions') }} as r on f.line_key = r.decision_id and r.kind = 'write_off'
+  left join {{ source('ops', 'current_decisions') }} as o on r.withdraws = o.decision_id
   where f.kind = 'movement' and f.measure in ('on_hand', 'damaged', 'quarantined', 'consigned', 'in_transit')
     and d.disposition in ('applied', 'absorbed')
 ),

@@ -86,6 +86,8 @@ def _what(each: Decided) -> str:
         return f"keep {str(each.fact_id)[:SHORT]}"
     if each.kind == "accept":
         return "accept " + ", ".join(fact[:SHORT] for fact in each.answers)
+    if each.kind == "withdraw":
+        return f"withdraw {str(each.withdraws)[:SHORT]}"
     return f"write off {each.quantity:+d} {each.measure} {each.item} {each.location}"
 
 

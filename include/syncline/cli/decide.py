@@ -1,4 +1,4 @@
-"""Human decisions: keep a telling, accept what stands, write stock off. Appended, never edited."""
+"""Human decisions: keep a telling, accept what stands, write stock off, withdraw. Appended, never edited."""
 
 from __future__ import annotations
 
@@ -90,6 +90,23 @@ def write_off(
             conn, item, location, quantity, measure=measure, lot=lot, recorded=happened, event_key=event_key,
             by=by, at=at, why=why, decision_id=decision_id,
         )  # fmt: skip
+
+    _decide(propose, dry_run, as_json)
+
+
+@app.command()
+def withdraw(
+    decision: Annotated[str, typer.Argument(help="Id of an accept.")],
+    by: By, why: Why, dry_run: DryRun = False, as_json: AsJson = False, decision_id: Identifier = None,
+) -> None:  # fmt: skip
+    """Take an accept back: what it answered is in question again.
+
+    Example: syncline decide withdraw exception-12-5d0c --by anna --why 'the count was theirs, not ours'
+    """
+    from syncline.decisions import propose_withdraw
+
+    def propose(conn: psycopg.Connection, at: datetime) -> Decision:
+        return propose_withdraw(conn, decision, by=by, at=at, why=why, decision_id=decision_id)
 
     _decide(propose, dry_run, as_json)
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import combinations, pairwise
 
+from syncline.config.compensations import compensation_faults
 from syncline.config.files import place, refuse
 from syncline.config.globs import can_meet, namespace, specificity
 from syncline.config.spans import bound, overlap
@@ -35,6 +36,7 @@ def find_faults(rows: Rows) -> Iterator[str]:
     yield from _shared_references(rows)
     yield from _two_owners(rows)
     yield from variance_faults(rows)
+    yield from compensation_faults(rows)
 
 
 def _repeated_keys(rows: Rows) -> Iterable[str]:

@@ -10,8 +10,9 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from syncline.compensation.model import MODES
 from syncline.errors import ConfigurationError
-from syncline.exceptions.model import SEVERITIES, TEAMS
+from syncline.exceptions.model import RESOLUTIONS, SEVERITIES, TEAMS
 
 # What a stock target may subscribe to: one number for a key, so one of the two (ADR 0025).
 NUMBERS = ("books", "available")
@@ -244,6 +245,27 @@ TABLES: dict[str, Table] = {
         },
         ("rule",),
         {},
+    ),
+    "compensation_rules": Table(
+        {
+            "rule": _text,
+            "finding": _text,
+            "cause_class": _text,
+            "cause": _text,
+            "location": _text,
+            "item_class": _text,
+            "action": _one_of(*RESOLUTIONS),
+            "mode": _one_of(*MODES),
+            "wait_s": _count,
+            "key_units": _count,
+            "key_value": _count,
+            "run_keys": _count,
+            "run_units": _count,
+            "day_units": _count,
+            "again_s": _count,
+        },
+        ("rule",),
+        {"cause_class": "*", "cause": "*", "location": "*", "item_class": "*", "mode": "dry run"},
     ),
     "owners": Table(
         {"team": _one_of(*TEAMS), "location": _text, "owner": _text, "channel": _text},

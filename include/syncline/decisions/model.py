@@ -12,7 +12,7 @@ from syncline.errors import TerminalError
 if TYPE_CHECKING:
     from datetime import datetime
 
-Kind = Literal["keep", "write_off", "accept"]
+Kind = Literal["keep", "write_off", "accept", "withdraw"]
 BY_MAX = 200
 WHY_MAX = 2000
 UNITS_MAX = 10**12
@@ -39,7 +39,9 @@ class Decision:
     """Who decided what, when and why.
 
     ``fact_id``: of ``keep`` the telling that holds. ``answers``: of ``keep`` the tellings that were seen beside it, of
-    ``accept`` the facts that it answers. What is told later is no part of either and asks for a new decision.
+    ``accept`` the facts that it answers, of ``withdraw`` those of the accept that it takes back. What is told later is
+    no part of them and asks for a new decision. ``withdraws``: the decision that is taken back, also by a write-off
+    that is the opposite of another.
 
     Raises:
         TerminalError: a text is missing, too long or not printable, or the id is none.
@@ -53,6 +55,7 @@ class Decision:
     fact_id: str | None = None
     answers: tuple[str, ...] = ()
     write_off: WriteOff | None = None
+    withdraws: str | None = None
 
     def __post_init__(self) -> None:
         for what, text, most in (("name with --by", self.by, BY_MAX), ("reason with --why", self.why, WHY_MAX)):

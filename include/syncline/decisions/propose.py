@@ -94,6 +94,7 @@ def propose_write_off(
     at: datetime,
     why: str,
     decision_id: str | None = None,
+    withdraws: str | None = None,
 ) -> Decision:
     """A movement of ``quantity`` (signed, base units) that happened at ``recorded`` (default: ``at``).
 
@@ -113,7 +114,35 @@ def propose_write_off(
     uom = _base_unit(conn, item, location, measure, lot)
     name = decision_id or new_id()
     write_off = WriteOff(item, location, measure, lot, uom, quantity, happened, event_key or f"decision/{name}")
-    return Decision(name, "write_off", by, at, why, write_off=write_off)
+    return Decision(name, "write_off", by, at, why, write_off=write_off, withdraws=withdraws)
+
+
+def propose_withdraw(
+    conn: psycopg.Connection, decision: str, *, by: str, at: datetime, why: str, decision_id: str | None = None
+) -> Decision:
+    """The accept ``decision`` shall not hold any more: what it answered is in question again.
+
+    Raises:
+        TerminalError: it is none, no accept, or withdrawn already.
+    """
+    row = conn.execute(
+        "select d.kind, d.answers, w.decision_id from ops.decisions d "
+        "left join ops.decisions w on w.kind = 'withdraw' and w.withdraws = d.decision_id where d.decision_id = %s",
+        (decision,),
+    ).fetchone()
+    if row is None:
+        raise TerminalError(f"There is no decision {decision[:100]!r}.", next_step="Find it: syncline decide list.")
+    kind, answers, withdrawn_by = row
+    if kind != "accept":
+        step = (
+            "Book the opposite: syncline decide write-off." if kind == "write_off" else "Decide anew about its facts."
+        )
+        raise TerminalError(f"Decision {decision} is a {kind}: only an accept is withdrawn.", next_step=step)
+    if withdrawn_by is not None and withdrawn_by != decision_id:
+        raise TerminalError(
+            f"Decision {decision} was withdrawn by {withdrawn_by}.", next_step="Nothing is to be withdrawn any more."
+        )
+    return Decision(decision_id or new_id(), "withdraw", by, at, why, answers=tuple(answers), withdraws=decision)
 
 
 def _is_disputed(conn: psycopg.Connection, telling: Telling) -> bool:

@@ -31,6 +31,7 @@ class Decided:
     quantity: int | None
     recorded: datetime | None
     event_key: str | None
+    withdraws: str | None
     batch_id: int | None
     is_landed: bool | None
 
@@ -41,7 +42,8 @@ def decisions(conn: psycopg.Connection, limit: int) -> list[Decided]:
         return cursor.execute(
             """
             select d.decision_id, d.kind, d.decided_by, d.decided_at, d.why, d.fact_id, d.answers, d.item, d.location,
-                   d.measure, d.lot, d.quantity, d.recorded, d.event_key, b.batch_id,
+                   d.measure, d.lot, d.quantity, d.recorded, d.event_key,
+                   d.withdraws, b.batch_id,
                    case when d.kind = 'write_off' then exists (
                      select from raw.documents r where r.source = 'operator' and r.name = 'decisions/' || d.decision_id)
                    end as is_landed

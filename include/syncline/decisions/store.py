@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "decision_id, kind, decided_by, decided_at, why, fact_id, answers, item, location, measure, lot, uom, quantity, "
-    "recorded, event_key"
+    "recorded, event_key, withdraws"
 )
 
 
@@ -26,7 +26,7 @@ def store(conn: psycopg.Connection, decision: Decision) -> bool:
     """
     with warehouse_errors("store a decision"):
         is_new = conn.execute(
-            f"insert into ops.decisions ({COLUMNS}) values (%s{', %s' * 14}) "
+            f"insert into ops.decisions ({COLUMNS}) values (%s{', %s' * 15}) "
             "on conflict (decision_id) do nothing".encode(),
             _row(decision),
         ).rowcount
@@ -42,7 +42,7 @@ def _row(decision: Decision) -> tuple[Any, ...]:
     w = decision.write_off
     moved = (w.item, w.location, w.measure, w.lot, w.uom, w.quantity, w.recorded, w.event_key) if w else (None,) * 8
     said = (decision.decision_id, decision.kind, decision.by, decision.at, decision.why)
-    return (*said, decision.fact_id, list(decision.answers), *moved)
+    return (*said, decision.fact_id, list(decision.answers), *moved, decision.withdraws)
 
 
 def _content(decision: Decision) -> tuple[Any, ...]:
@@ -50,15 +50,15 @@ def _content(decision: Decision) -> tuple[Any, ...]:
     w = decision.write_off
     moved = (w.item, w.location, w.measure, w.lot, w.quantity) if w else (None,) * 5
     accepted = sorted(decision.answers) if decision.kind == "accept" else None
-    return (decision.kind, decision.fact_id, accepted, *moved)
+    return (decision.kind, decision.fact_id, accepted, decision.withdraws, *moved)
 
 
 def _said(conn: psycopg.Connection, decision_id: str) -> tuple[Any, ...]:
     row = conn.execute(
-        "select kind, fact_id, answers, item, location, measure, lot, quantity from ops.decisions "
+        "select kind, fact_id, answers, withdraws, item, location, measure, lot, quantity from ops.decisions "
         "where decision_id = %s",
         (decision_id,),
     ).fetchone()
     assert row is not None, "a decision is never deleted"
-    kind, fact_id, answers, *moved = row
-    return (kind, fact_id, sorted(answers) if kind == "accept" else None, *moved)
+    kind, fact_id, answers, withdraws, *moved = row
+    return (kind, fact_id, sorted(answers) if kind == "accept" else None, withdraws, *moved)

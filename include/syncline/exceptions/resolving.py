@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from syncline.config.tables import FINANCIAL
 from syncline.decisions.exceptions import facts_of, is_answered
 from syncline.decisions.model import Decision
 from syncline.decisions.propose import propose_accept, propose_write_off
@@ -81,7 +82,8 @@ def correct(conn: psycopg.Connection, number: int, by: By, note: str | None = No
         kept = get(conn, number, by.at)
         item, location = _key(kept)
         # Before the row is closed: a batch that begins in between would reopen what nobody thought about again.
-        add_due(conn, item, location, kept.measure or "on_hand", "exception corrected", by.at)
+        measure = kept.measure if kept.measure and kept.measure != FINANCIAL else "on_hand"
+        add_due(conn, item, location, measure, "exception corrected", by.at)
         if kept.target:
             queue_keys(conn, [(kept.target, item, location)], "exception corrected", by.at)
         return change(conn, number, "resolved", by, note, resolution="correct")

@@ -17,6 +17,7 @@ class Kind(NamedTuple):
 _CORRECTION = ("<target>/<item>/<location>", "correction:<id>", "ops.tell_correction")
 _TRIP = ("breaker/<trip>", "trip:<id>", "ops.tell_trip")
 _EXCEPTION = ("exception/<rule>/<subject>", "exception:<id>", "ops.tell_exception")
+_COMPENSATION = ("compensation/<rule>", "compensation:<id>", "ops.record_compensation")
 _LOOP = ("<loop>", "loop:<id>", "ops.tell_loop")
 KINDS = {
     "correction.applied": Kind("a correction took effect, and that is proven", *_CORRECTION),
@@ -31,6 +32,8 @@ KINDS = {
     "exception.asked": Kind("a partner is asked, with a time to answer by", *_EXCEPTION),
     "exception.woken": Kind("a snoozed exception is back", *_EXCEPTION),
     "exception.resolved": Kind("the cause is gone, or a person answered", *_EXCEPTION),
+    "compensation.applied": Kind("a rule, or a person by it, answered a finding", *_COMPENSATION),
+    "compensation.reversed": Kind("a person took that back", *_COMPENSATION),
     "order.short": Kind("less left than was released, and no more will", *_LOOP),
     "order.substituted": Kind("another item left in place of the ordered one", *_LOOP),
     "order.back_ordered": Kind("what was not shipped waits for stock", *_LOOP),

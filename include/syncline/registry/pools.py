@@ -13,8 +13,8 @@ from syncline.registry.models import Registry
 DBT_POOL = "dbt_write"
 QUESTIONS_POOL = "breaker_questions"
 RECONCILE_POOL = "reconcile"
-# resolve, marts, tell_loops, release_held, reconcile, audit, and one for whatever a person starts by hand.
-OWN_LANES = 7
+# resolve, marts, tell_loops, release_held, compensate, reconcile, audit, and one for whatever a person starts by hand.
+OWN_LANES = 8
 
 
 @dataclass(frozen=True)

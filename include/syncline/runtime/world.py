@@ -102,7 +102,7 @@ def dag_ids() -> set[str]:
     registry = load_registry()
     ingests = {f"ingest_{source.name}" for source in registry.sources if source.enabled}
     pushes = {f"push_{target.name}" for target in registry.targets if target.enabled}
-    return ingests | pushes | {"resolve", "release_held", "marts", "tell_loops", "reconcile", "audit"}
+    return ingests | pushes | {"resolve", "release_held", "marts", "tell_loops", "reconcile", "audit", "compensate"}
 
 
 def require_set_up(installation: Installation) -> None:

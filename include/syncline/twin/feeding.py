@@ -28,7 +28,7 @@ from syncline.sources.wms_api.records import read_records
 from syncline.twin.compare import SETTLE_STEP_MS, begin
 from syncline.twin.crosswalk import StockKey
 from syncline.twin.replay import Change
-from syncline.twin.seeds import write_seeds
+from syncline.twin.seeds import RULES_OF_THE_PRODUCT, write_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,8 +82,8 @@ def feed(
     with TemporaryDirectory(prefix="syncline-twin-") as name:
         folder = Path(name)
         write_seeds(folder / "seeds", day.network)
-        # Rules of the product, whatever the network is.
-        shutil.copy(project_root() / "dbt_project" / "seeds" / "exception_rules.csv", folder / "seeds")
+        for name in RULES_OF_THE_PRODUCT:
+            shutil.copy(project_root() / "dbt_project" / "seeds" / name, folder / "seeds")
         apply(conn, _in_shadow(read_folder(folder / "seeds")), day.start, "twin")
         fed = Fed(begin(day, faults, folder / "partners"), day.start_ms)
         desk = _Desk(conn, fed.world)

@@ -40,6 +40,8 @@ COLUMNS = {
     "target_locations": ("target", "location", "ref"),
     "owners": ("team", "location", "owner", "channel"),
 }  # fmt: skip
+# Tables whose rows are rules of the product, whatever the network is: their files are written by hand.
+RULES_OF_THE_PRODUCT = ("exception_rules.csv", "compensation_rules.csv")
 # What documents state beside what flows in the demo.
 MEASURES_OF_DOCUMENTS = ("in_transit", "consigned", "available", "provisional")
 PARTNER_CLOCK_SKEW_S = 60
