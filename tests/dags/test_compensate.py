@@ -35,8 +35,9 @@ def put(conn: psycopg.Connection, name: str) -> None:
     conn.execute(
         "insert into ops.compensations (compensation_id, rule, finding, subject, action, item, location, measure, "
         "units, value_minor, detail, evidence, state, reason, run, proposed_at, changed_at, changed_by) values (%s, "
-        "'books-stand-alone', 'books.variance', 'A/DC1', 'correct', 'A', 'DC1', 'financial', -7, 700, 'erp says {{ 107 }}', "
-        "'{run:4}', 'waiting', 'over its limit: units of a key 7, allowed 5', 'r', %s, %s, 'syncline')",
+        "'books-stand-alone', 'books.variance', 'A/DC1', 'correct', 'A', 'DC1', 'financial', -7, 700, "
+        "'erp says {{ 107 }}', '{run:4}', 'waiting', 'over its limit: units of a key 7, allowed 5', 'r', "
+        "%s, %s, 'syncline')",
         (name, AT, AT),
     )
 
