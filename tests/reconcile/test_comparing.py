@@ -241,6 +241,18 @@ def test_a_flood_is_told_once_trips_and_opens_nothing_else(stated: Stated, told:
     assert stated.lane.rows(trips)[0][-1] == "recovered"
 
 
+@pytest.mark.parametrize(("minutes", "is_flood"), [(33, False), (-30, True)])
+def test_our_own_pushes_are_no_flood_until_their_time_is_over(stated: Stated, minutes: float, is_flood: bool) -> None:
+    """All four numbers of the books lack a correction; sent at 12:33 they may, at 11:30 they should not any more."""
+    for item, wanted, shown in (("1", 95, 105), ("2", 200, 203), ("3", 300, 301), ("4", 400, 390)):
+        _push(stated.lane, f"SKU-000{item}", wanted=wanted, shown=shown, state="sent", minutes=minutes)
+    stated.say("erp", 35, numbers(105, 203, 301, 390))
+    compared = stated.run(41, Flood(40, 2))
+    assert compared is not None
+    assert [flood.differing for flood in compared.floods] == ([4] if is_flood else [])
+    assert {verdict for (verdict,) in stated.rows("verdict")} == (set() if is_flood else {"delay"})
+
+
 def test_an_older_run_takes_nothing_back(stated: Stated) -> None:
     stated.say("erp", 35, numbers(95, 210, 300, 400))
     stated.run(41, CALM, asked_by="first")

@@ -151,7 +151,7 @@ def compare(conn: psycopg.Connection, run_id: int, now: datetime, limit: Flood |
         sides = find_sides(conn, run.location, now)
         keys = align(conn, run.location)
         pair_up(conn, run.location)
-        floods = find_floods(conn, sides, keys, run.location, bound)
+        floods = find_floods(conn, sides, keys, run.location, bound, now)
         values = {
             "run": run_id, "location": run.location, "as_of": run.as_of, "now": now,
             "flooded": [flood.system for flood in floods],

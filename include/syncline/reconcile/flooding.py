@@ -22,11 +22,17 @@ TRIP = "snapshot_flood"
 # Of what differs, how many of a thousand must show one pattern for it to be named as the cause.
 PATTERN_PERMILLE = 800
 
-# Keys that canonical is certain of. Factors are compared by multiplication: the commonest pair of numbers, reduced.
+# Keys that canonical is certain of, and of which nothing is known to be under way: a state from the middle of a day
+# lacks what the pushes of that hour bring. Factors are compared by multiplication: the commonest pair, reduced.
 _PATTERNS = """
 with wrong as (
-  select said, held, off from compared_off
-  where system = %(system)s and off <> 0 and coalesce(reason, '') not in ('no base', 'ambiguous', 'not in canonical')
+  select o.said, o.held, o.off from compared_off o
+  where o.system = %(system)s and o.off <> 0
+    and coalesce(o.reason, '') not in ('no base', 'ambiguous', 'not in canonical')
+    and not exists (select from compared_positions p
+      where (p.system, p.item, p.measure, p.lot) = (o.system, o.item, o.measure, o.lot))
+    and not exists (select from compared_explained e
+      where (e.system, e.item, e.measure, e.lot) = (o.system, o.item, o.measure, o.lot) and e.due_at > %(now)s)
 ),
 factors as (
   select trim_scale(said / held)::text as factor, count(*) as keys from wrong
@@ -69,9 +75,9 @@ class Flooded(NamedTuple):
 
 
 def find_floods(
-    conn: psycopg.Connection, sides: Sequence[Side], keys: dict[str, int], location: str, limit: Flood
+    conn: psycopg.Connection, sides: Sequence[Side], keys: dict[str, int], location: str, limit: Flood, now: datetime
 ) -> list[Flooded]:
-    """Sides of which more than ``limit`` of the compared keys differ from canonical, after ``pair_up``.
+    """Sides of which more than ``limit`` of the keys differ from canonical for no known reason, after ``pair_up``.
 
     Args:
         keys: measure -> keys looked at, of ``sides.align``.
@@ -80,7 +86,7 @@ def find_floods(
     for side in (each for each in sides if each.is_proven):
         measures = {"financial"} if side.system == "erp" else set(side.measures)
         compared = sum(count for measure, count in keys.items() if measure in measures)
-        row = conn.execute(_PATTERNS.encode(), {"system": side.system}).fetchone()
+        row = conn.execute(_PATTERNS.encode(), {"system": side.system, "now": now}).fetchone()
         assert row is not None
         differing = int(row[0])
         if differing < limit.keys_min or differing * 100 <= compared * limit.share_pct:
