@@ -7,7 +7,7 @@ back. What a rule may not do alone is a question under **Required Actions**.
 
 | task | does | when red |
 |---|---|---|
-| `run` | answers and proposes; skipped when no rule answers anything | the marts are not built, or Postgres is down |
+| `run` | answers and proposes; skipped when no rule answers anything, or before `marts` ran | Postgres is down |
 | `land` | lands what was written off | Postgres is down |
 | `find`, `ask` | put what waits to a person, record who decided and why | no answer for a week |
 

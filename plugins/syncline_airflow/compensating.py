@@ -20,17 +20,20 @@ def run_rules(run_id: str) -> dict[str, Any]:
     """Answer what the rules decide and propose the rest; how many of each.
 
     Raises:
-        AirflowSkipException: nothing stands that a rule names.
-        RetryableError: the marts were not built yet.
+        AirflowSkipException: nothing stands that a rule names, or the marts that say why are not built yet.
     """
     from airflow.sdk.exceptions import AirflowSkipException
 
     from syncline.clock import clock_from_env
+    from syncline.compensation.cases import MartsMissing
     from syncline.compensation.desk import run
     from syncline_airflow.connections import warehouse
 
     with warehouse("transformer") as transformer:
-        done = dataclasses.asdict(run(transformer, run_id, clock_from_env().now()))
+        try:
+            done = dataclasses.asdict(run(transformer, run_id, clock_from_env().now()))
+        except MartsMissing as error:
+            raise AirflowSkipException(str(error)) from error
     for name, why in done["refused"].items():
         log.warning("compensation %s was not made: %s", name, why)
     if not any(done.values()):

@@ -9,7 +9,8 @@ import pytest
 from tests.compensation.conftest import SUBJECT, Rules, at, movement, report
 
 from syncline.compensation import desk
-from syncline.errors import RetryableError, TerminalError
+from syncline.compensation.cases import MartsMissing
+from syncline.errors import TerminalError
 from syncline.resolve import build_marts
 from syncline.warehouse.connect import connect_dsn
 
@@ -169,7 +170,7 @@ def test_runs_at_once_answer_once(rules: Rules) -> None:
 
 def test_without_marts_it_is_tried_again(rules: Rules) -> None:
     rules.rule(at(11, 3), {})
-    with pytest.raises(RetryableError, match="not built yet"):
+    with pytest.raises(MartsMissing, match="not built yet"):
         rules.run(at(12))
 
 

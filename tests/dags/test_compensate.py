@@ -12,7 +12,9 @@ import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syncline_airflow.compensating import CompensationQuestion, ask_about_waiting
+from syncline.config import apply, read_folder
+from syncline.home import project_root
+from syncline_airflow.compensating import CompensationQuestion, ask_about_waiting, run_rules
 
 AT = datetime(2026, 11, 2, 10, tzinfo=UTC)
 NAME = "3fa91c22" + "0" * 32
@@ -72,6 +74,13 @@ def test_an_approval_of_what_changed_meanwhile_does_nothing(warehouse: psycopg.C
     ask = CompensationQuestion(task_id="ask", name=waiting)
     assert ask.execute_complete({}, answer("Approve"))["state"] == "waiting"
     assert warehouse.execute("select count(*) from ops.correction_queue").fetchall() == [(0,)]
+
+
+def test_before_the_marts_are_built_nothing_is_red(warehouse: psycopg.Connection, waiting: str) -> None:
+    apply(warehouse, read_folder(project_root() / "dbt_project" / "seeds"), AT, "test")
+    with pytest.raises(AirflowSkipException, match="not built yet"):
+        run_rules("run-1")
+    assert warehouse.execute("select state from ops.compensations").fetchall() == [("waiting",)]
 
 
 def test_each_is_asked_about_by_one_run(warehouse: psycopg.Connection, waiting: str) -> None:

@@ -123,11 +123,15 @@ order by 1, 2
 """
 
 
+class MartsMissing(RetryableError):
+    """What says why numbers differ is not built yet, or is being built anew."""
+
+
 def find_cases(conn: psycopg.Connection, rules: Collection[Rule], now: datetime) -> list[Case]:
     """Every finding that some rule of ``rules`` could answer; inside the caller's transaction.
 
     Raises:
-        RetryableError: the marts were not built yet.
+        MartsMissing: nothing can be decided yet.
     """
     named = {rule.finding for rule in rules if rule.mode != "off"}
     asked = {rule.finding for rule in rules if rule.mode != "off" and rule.action == ASK}
@@ -144,7 +148,7 @@ def find_cases(conn: psycopg.Connection, rules: Collection[Rule], now: datetime)
                 for row in cursor.execute(_CASE.format(found=query).encode(), values):
                     cases.append(Case(**{**row, "evidence": tuple(row["evidence"])}))
     except psycopg.errors.UndefinedTable as error:
-        raise RetryableError(
+        raise MartsMissing(
             "The marts that say why numbers differ are not built yet.", next_step="Trigger the DAG marts, then again."
         ) from error
     return cases

@@ -75,7 +75,7 @@ def run(conn: psycopg.Connection, run_id: str, now: datetime) -> Ran:
         run_id: a run that is cleared has the same name, and the same limits to spend.
 
     Raises:
-        RetryableError: the marts were not built yet.
+        MartsMissing: nothing can be decided yet.
     """
     done = Ran()
     with conn.transaction():
