@@ -1,10 +1,19 @@
 -- Each loop that a message opened: what was asked, what happened, what is still missing, and whether anything is waited
 -- for (ADR 0032). A function of the facts and of the batch's as-of: a loop whose facts are taken back is gone.
 
-with of_releases as (
+with taken as (
+  -- Releases for which something left, whatever came back since.
+  select release, location
+  from {{ ref('fct_release_servings') }}
+  where quantity > 0
+  group by release, location
+),
+
+of_releases as (
   select
     case
-      when r.released = 0 and r.confirmed + r.substituted > 0 then 'cancelled_after_pick'
+      when r.released = 0 and t.release is not null then 'cancelled_after_pick'
+      when r.released = 0 then 'cancelled'
       when r.state = 'short' then 'short_pick'
       when r.substituted > 0 then 'substitution'
     end as kind,
@@ -12,14 +21,15 @@ with of_releases as (
     r.released as expected, r.confirmed as happened, r.substituted, r.back_order as missing,
     case
       -- What was picked for nobody comes back, or somebody must find out where it went.
-      when r.released = 0 then 'waiting'
-      when r.state = 'short' and r.back_order > 0 then 'waiting'
+      when r.released = 0 and r.confirmed + r.substituted > 0 then 'waiting'
+      when r.state = 'short' then 'waiting'
       when r.is_open then 'open'
       else 'closed'
     end as state,
-    r.released_at as opened_at, r.due_at
+    r.released_at as opened_at, r.due_at, null::jsonb as details, null::text as known_by
   from {{ ref('releases') }} as r
-  where r.state = 'short' or r.substituted > 0 or r.released = 0 and r.confirmed > 0
+  left join taken as t on r.release = t.release and r.location = t.location
+  where r.state = 'short' or r.substituted > 0 or r.released = 0
 ),
 
 of_transfers as (
@@ -32,7 +42,7 @@ of_transfers as (
       when t.is_overdue or t.in_transit < 0 then 'overdue'
       else 'waiting'
     end as state,
-    t.shipped_at as opened_at, t.due_at
+    t.shipped_at as opened_at, t.due_at, null::jsonb as details, null::text as known_by
   from {{ ref('fct_transfers') }} as t
   where t.measure = 'on_hand' and t.state in ('short', 'over', 'closed')
 ),
@@ -79,24 +89,121 @@ of_receipts as (
     a.announced as expected, coalesce(r.arrived, 0) as happened, 0::bigint as substituted,
     a.announced - r.arrived as missing,
     case when r.arrived > a.announced then 'closed' when a.due_at <= b.as_of then 'overdue' else 'waiting' end as state,
-    a.announced_at as opened_at, a.due_at
+    a.announced_at as opened_at, a.due_at, null::jsonb as details, null::text as known_by
   from announced as a
   inner join arrived as r on a.shipment = r.shipment and a.item = r.item and a.location = r.location
   left join {{ source('ops', 'current_batch') }} as b on true
   where a.announced > 0 and r.arrived <> a.announced
 ),
 
--- Goods that a movement put out of sale: broken, or on hold (a return is received into quarantine too).
+-- A return is authorised, maybe refunded, received, and out of quarantine again. Money that left before the goods came is late.
+of_returns as (
+  select
+    'return' as kind, r.return_key as subject, r.item, r.location, null::text as to_location,
+    r.authorised as expected, r.received as happened, 0::bigint as substituted, r.authorised - r.received as missing,
+    case
+      when r.received < r.authorised and (r.refunded_at is not null or r.due_at <= b.as_of) then 'overdue'
+      when r.received < r.authorised or r.held > 0 then 'waiting'
+      else 'closed'
+    end as state,
+    r.opened_at, r.due_at,
+    jsonb_build_object(
+      'held', r.held, 'damaged', r.damaged, 'written_off', r.written_off,
+      'restocked', r.received - r.held - r.damaged - r.written_off, 'refunded', r.refunded_at is not null
+    ) as details,
+    null::text as known_by
+  from {{ ref('fct_return_lines') }} as r
+  left join {{ source('ops', 'current_batch') }} as b on true
+  where r.authorised > 0 or r.received > 0
+),
+
+-- A count that found something else than was expected; the nearest to 0 of what it may differ by.
+counts as (
+  select
+    v.fact_id, v.item, v.location, v.measure, v.lot, v.reported, v.variances, v.reported_from, f.event_key, f.source, f.line_key,
+    d.disposition = 'applied' as is_booked,
+    exists (
+      select from {{ source('ops', 'current_decisions') }} as c where c.kind = 'accept' and v.fact_id = any(c.answers)
+    ) as is_accepted,
+    (select n.variance from unnest(v.variances) as n (variance) order by abs(n.variance), n.variance limit 1) as variance
+  from {{ ref('verdicts') }} as v
+  inner join {{ ref('stg_facts') }} as f on v.fact_id = f.fact_id
+  inner join {{ ref('int_dispositions') }} as d on v.fact_id = d.fact_id
+  where f.reason = 'count' and v.verdict = 'discrepancy'
+),
+
+-- What somebody booked because of a count.
+adjustments as (
+  select
+    f.event_key, f.item, f.location, f.measure, f.lot, min(f.said_from) as said_from,
+    (array_agg(case when f.cancel then 0 else f.quantity end order by f.revision desc))[1] as adjusted
+  from {{ ref('stg_facts') }} as f
+  inner join {{ ref('int_dispositions') }} as d on f.fact_id = d.fact_id
+  where f.kind = 'movement' and f.reason = 'count' and d.disposition in ('applied', 'absorbed')
+  group by f.event_key, f.item, f.location, f.measure, f.lot
+  having (array_agg(case when f.cancel then 0 else f.quantity end order by f.revision desc))[1] <> 0
+),
+
+-- It answers the last count of its key before it that differed by as much and was not booked; a count has one answer.
+answers as (
+  select distinct on (c.fact_id) c.fact_id, a.event_key, a.item, a.location, a.measure, a.lot
+  from adjustments as a
+  cross join lateral (
+    select n.fact_id
+    from counts as n
+    where n.item = a.item and n.location = a.location and n.measure = a.measure and n.lot in ('', a.lot)
+      and not n.is_booked and n.reported_from <= a.said_from and a.adjusted = any(n.variances)
+    order by n.reported_from desc, {{ by_bytes('n.fact_id') }} desc limit 1
+  ) as c
+  order by c.fact_id asc, a.said_from asc, {{ by_bytes('a.event_key') }} asc, {{ by_bytes('a.lot') }} asc
+),
+
+of_counts as (
+  select
+    'cycle_count' as kind, coalesce(c.event_key, c.line_key) as subject, c.item, c.location, null::text as to_location,
+    c.reported - c.variance as expected, c.reported as happened, 0::bigint as substituted, -c.variance as missing,
+    case when c.is_booked or c.is_accepted or a.fact_id is not null then 'closed' else 'waiting' end as state,
+    c.reported_from as opened_at, null::timestamptz as due_at,
+    jsonb_build_object('measure', c.measure, 'answer', case
+      when c.is_booked then 'booked' when a.fact_id is not null then 'adjusted' when c.is_accepted then 'accepted' else 'none'
+    end) as details,
+    jsonb_build_array(c.source, c.line_key, c.measure, c.lot)::text as known_by
+  from counts as c
+  left join answers as a on c.fact_id = a.fact_id
+  union all
+  select
+    'cycle_count', a.event_key, a.item, a.location, null, 0, a.adjusted, 0, -a.adjusted, 'closed', a.said_from, null,
+    jsonb_build_object('measure', a.measure, 'answer', 'adjusted'),
+    jsonb_build_array(a.event_key, a.measure, a.lot)::text
+  from adjustments as a
+  where not exists (
+    select from answers as n
+    where n.event_key = a.event_key and n.item = a.item and n.location = a.location and n.measure = a.measure and n.lot = a.lot
+  )
+),
+
+-- What came back of a return is not held for another reason.
+returned as (
+  select s.event_key, s.location, s.measure
+  from ({{ servings(['quarantined']) }}) as s
+  where exists (select from {{ ref('fct_return_lines') }} as r where r.return_key = s.serves and r.location = s.location)
+),
+
+-- Goods that a movement put out of sale: broken, or on hold.
 set_aside as (
   select
     case min(f.measure) when 'damaged' then 'damage' else 'hold' end as kind,
     f.event_key as subject, f.item, f.location, null::text as to_location,
     0::bigint as expected,
     (array_agg(case when f.cancel then 0 else f.quantity end order by f.revision desc))[1] as happened,
-    0::bigint as substituted, 0::bigint as missing, 'closed' as state, min(f.said_from) as opened_at, null::timestamptz as due_at
+    0::bigint as substituted, 0::bigint as missing, 'closed' as state, min(f.said_from) as opened_at, null::timestamptz as due_at,
+    null::jsonb as details, null::text as known_by
   from {{ ref('stg_facts') }} as f
   inner join {{ ref('int_dispositions') }} as d on f.fact_id = d.fact_id
   where f.kind = 'movement' and f.measure in ('damaged', 'quarantined') and d.disposition in ('applied', 'absorbed')
+    and not exists (
+      select from returned as r where r.event_key = f.event_key and r.location = f.location and r.measure = f.measure
+    )
   group by f.event_key, f.item, f.location, f.measure
   having (array_agg(case when f.cancel then 0 else f.quantity end order by f.revision desc))[1] > 0
 ),
@@ -108,15 +215,19 @@ loops as (
   union all
   select * from of_receipts
   union all
+  select * from of_returns
+  union all
+  select * from of_counts
+  union all
   select * from set_aside
 )
 
 select
   -- A loop of a release keeps its name whatever became of it: what is told of it is told of one thing.
   {{ loop_id([
-    "case when l.kind in ('short_pick', 'substitution', 'cancelled_after_pick') then 'release' "
+    "case when l.kind in " ~ release_kinds() ~ " then 'release' "
     "when l.kind like 'receipt%' then 'receipt' when l.kind like 'transfer%' then 'transfer' else l.kind end",
-    "l.subject", "case when l.kind in ('short_pick', 'substitution', 'cancelled_after_pick') then '' else l.item end",
+    "coalesce(l.known_by, l.subject)", "case when l.kind in " ~ release_kinds() ~ " then '' else l.item end",
     "l.location"]) }} as loop_id,
   l.kind,
   l.subject,
@@ -129,5 +240,6 @@ select
   l.missing,
   l.state,
   l.opened_at,
-  l.due_at
+  l.due_at,
+  l.details
 from loops as l
