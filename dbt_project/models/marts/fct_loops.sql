@@ -51,7 +51,7 @@ of_transfers as (
 -- is not asked: where nobody does, both are evidence, and the loop is about what two documents say.
 goods as (
   select
-    f.item, f.location, f.serves, f.revision, f.said_from, f.due_at, f.event_key,
+    f.item, f.location, f.serves, f.revision, f.said_from, f.due_at, f.event_key, f.received_at, f.fact_id,
     regexp_replace(f.event_key, '/[^/]*$', '') as shipment,
     case when f.cancel then 0 else f.quantity end as stated
   from {{ ref('stg_facts') }} as f
@@ -63,7 +63,7 @@ goods as (
 last_goods as (
   select distinct on (g.event_key, g.item, g.location) g.*
   from goods as g
-  order by g.event_key asc, g.item asc, g.location asc, g.revision desc
+  order by g.event_key asc, g.item asc, g.location asc, g.revision desc, g.received_at asc, g.fact_id asc
 ),
 
 announced as (
@@ -135,18 +135,25 @@ counts as (
 -- What somebody booked because of a count.
 adjustments as (
   select
-    f.event_key, f.item, f.location, f.measure, f.lot, min(f.said_from) as said_from,
+    f.event_key, f.item, f.location, f.measure,
+    (array_agg(f.lot order by f.revision))[1] as lot,
+    (array_agg(f.said_from order by f.revision))[1] as said_from,
     (array_agg(case when f.cancel then 0 else f.quantity end order by f.revision desc))[1] as adjusted
   from {{ ref('stg_facts') }} as f
+  inner join (
+    select distinct n.event_key, n.location, n.measure
+    from {{ ref('stg_facts') }} as n
+    where n.reason = 'count' and n.kind = 'movement'
+  ) as named on f.event_key = named.event_key and f.location = named.location and f.measure = named.measure
   inner join {{ ref('int_dispositions') }} as d on f.fact_id = d.fact_id
-  where f.kind = 'movement' and f.reason = 'count' and d.disposition in ('applied', 'absorbed')
-  group by f.event_key, f.item, f.location, f.measure, f.lot
-  having (array_agg(case when f.cancel then 0 else f.quantity end order by f.revision desc))[1] <> 0
+  where f.kind = 'movement' and d.disposition in ('applied', 'absorbed')
+  group by f.event_key, f.item, f.location, f.measure
+  having bool_or(f.reason = 'count') and (array_agg(case when f.cancel then 0 else f.quantity end order by f.revision desc))[1] <> 0
 ),
 
 -- It answers the last count of its key before it that differed by as much and was not booked; a count has one answer.
 answers as (
-  select distinct on (c.fact_id) c.fact_id, a.event_key, a.item, a.location, a.measure, a.lot
+  select distinct on (c.fact_id) c.fact_id, a.event_key, a.item, a.location, a.measure
   from adjustments as a
   cross join lateral (
     select n.fact_id
@@ -178,7 +185,7 @@ of_counts as (
   from adjustments as a
   where not exists (
     select from answers as n
-    where n.event_key = a.event_key and n.item = a.item and n.location = a.location and n.measure = a.measure and n.lot = a.lot
+    where n.event_key = a.event_key and n.item = a.item and n.location = a.location and n.measure = a.measure
   )
 ),
 

@@ -14,7 +14,7 @@ select
     select n.notice || coalesce(' ' || (n.payload ->> 'status'), '')
     from marts.fct_loop_notices n where n.loop_id = l.loop_id order by n.notice collate "C") as notices
 from marts.fct_loops l
-order by l.kind, l.subject collate "C", l.item collate "C", l.location collate "C", l.loop_id
+order by l.kind collate "C", l.subject collate "C", l.item collate "C", l.location collate "C", l.loop_id
 """
 
 

@@ -35,7 +35,7 @@ class Outcome:
     releases: list[dict[str, Any]] = field(default_factory=list)
     serials: list[dict[str, Any]] = field(default_factory=list)
     financial: list[dict[str, Any]] = field(default_factory=list)
-    loops: list[dict[str, Any]] = field(default_factory=list)
+    loops: list[dict[str, Any]] | None = None  # not read
     loop_ids: list[str] = field(default_factory=list)
 
     @property
@@ -93,11 +93,12 @@ def read_outcomes(conn: psycopg.Connection, scenarios: list[Scenario]) -> list[O
         for row in conn.execute(query):
             found[table][row[0].split("|", 1)[0]].append(row)
     return [
-        _outcome(scenario, {table: rows[scenario.namespace] for table, rows in found.items()}) for scenario in scenarios
+        _outcome(scenario, {table: rows[scenario.namespace] for table, rows in found.items()}, "loops" in queries)
+        for scenario in scenarios
     ]
 
 
-def _outcome(scenario: Scenario, found: dict[str, list[Row]]) -> Outcome:
+def _outcome(scenario: Scenario, found: dict[str, list[Row]], has_loops: bool) -> Outcome:
     bare = scenario.bare
     outcome = Outcome(
         name=scenario.name,
@@ -130,7 +131,7 @@ def _outcome(scenario: Scenario, found: dict[str, list[Row]]) -> Outcome:
             {"item": bare(item), "location": bare(location), "quantity": quantity}
             for item, location, quantity in found["financial"]
         ],
-        loops=[loop_of(bare, row) for row in found["loops"]],
+        loops=[loop_of(bare, row) for row in found["loops"]] if has_loops else None,
         loop_ids=[row[1] for row in found["loops"]],
     )  # fmt: skip
     outcome.failures.extend(_differences(scenario.expect, outcome))
