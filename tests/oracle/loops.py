@@ -108,7 +108,7 @@ class Loops:
             expected, came = sum(f.amounts[0] for f in told), arrived.get(place)
             if came is None or expected <= 0 or came == expected:
                 continue
-            late = any(f.due is not None and f.due <= AS_OF for f in told)
+            late = _is_past([f.due for f in told if f.due is not None])
             kind, state = ("receipt_over", "closed") if came > expected else ("receipt_short", _late(late))
             found.append(_row(kind, place[0], _at(place), expected, came, expected - came, state))
         return found
@@ -125,10 +125,11 @@ class Loops:
             last = min(
                 said, key=lambda r: (-r.get("revision", 1), micros(datetime.fromisoformat(r["received_at"])), r["id"])
             )
-            row = found.setdefault(line, {"quantity": 0, "refunded": False, "late": False})
+            row = found.setdefault(line, {"quantity": 0, "refunded": False, "dues": []})
             row["quantity"] += 0 if last.get("cancel") else last["quantity"]
             row["refunded"] |= any(each.get("refunded_at") for each in said)
-            row["late"] |= bool(last.get("due")) and micros(datetime.fromisoformat(last["due"])) <= AS_OF
+            if last.get("due"):
+                row["dues"].append(micros(datetime.fromisoformat(last["due"])))
         return found
 
     def _returns(self) -> list[Row]:
@@ -141,14 +142,16 @@ class Loops:
                 row[name] = row.get(name, 0) + (abs(amount) if measure == "on_hand" else amount)
         found = []
         for line in sorted({*self.authorised, *came}):
-            said = self.authorised.get(line, {"quantity": 0, "refunded": False, "late": False})
+            said = self.authorised.get(line, {"quantity": 0, "refunded": False, "dues": []})
             got = came.get(line, {})
             received, written_off = got.get("received", 0), got.get("written_off", 0)
             held, damaged = max(got.get("quarantined", 0), 0), max(got.get("damaged", 0), 0)
             if said["quantity"] <= 0 and received <= 0:
                 continue
             missing = said["quantity"] - received
-            state = _late(said["refunded"] or said["late"]) if missing > 0 else "waiting" if held else "closed"
+            state = (
+                _late(said["refunded"] or _is_past(said["dues"])) if missing > 0 else "waiting" if held else "closed"
+            )
             found.append(
                 _row("return", line[0], _at(line), said["quantity"], received, missing, state) | {
                     "held": held, "damaged": damaged, "written_off": written_off,
@@ -215,8 +218,17 @@ class Loops:
         return found
 
 
+def _kept_line(said: dict[str, Any]) -> tuple[int, int, str]:
+    """Least is the line of a return that holds: the last revision, received first."""
+    return (-said.get("revision", 1), micros(datetime.fromisoformat(said["received_at"])), said["id"])
+
+
 def _says_later(fact: Fact, other: Fact) -> bool:
     return (-fact.revision, fact.received, fact.id) < (-other.revision, other.received, other.id)
+
+
+def _is_past(dues: list[int]) -> bool:
+    return bool(dues) and max(dues) <= AS_OF
 
 
 def _late(is_late: bool) -> str:
