@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -31,7 +32,9 @@ def test_the_warehouse_agrees(
     seeds: range, way: Options, warehouse: psycopg.Connection, warehouse_dsn: Callable[[str], str], tmp_path: Path
 ) -> None:
     cases = [loop_case(seed) for seed in seeds]
-    outcomes = run_scenarios(warehouse, warehouse_dsn("owner"), scenarios(cases), way)
+    # Marts are read only where a file expects some.
+    asked = [replace(each, expect={"loops": [], "transfers": []}) for each in scenarios(cases)]
+    outcomes = run_scenarios(warehouse, warehouse_dsn("owner"), asked, way)
     assert all(outcome.loops is not None for outcome in outcomes)
     found = disagreements(tmp_path, cases, outcomes, [answer(case) for case in cases])
     assert not found, found
