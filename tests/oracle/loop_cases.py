@@ -106,16 +106,16 @@ def returns(t: LoopTelling) -> None:
         if chance.random() < 0.15:
             line["cancel"] = True
         t.returns.append(line)
-    for _ in range(chance.randint(1, 6)):
+    for number in range(chance.randint(1, 6)):
         measure = chance.choice(["on_hand", "on_hand", "on_hand", "quarantined", "quarantined", "damaged"])
+        event = "W" if chance.random() < 0.1 else f"W{number}"
         said = t.tell(
             measure=measure, quantity=chance.choice([1, 2, 3, 3, -1, -2]),
             source=chance.choice(["wms", "wms", "wms", "tpl"]),
             serves=chance.choice(["M1", "M1", "M1", "M2", "M3", None]), item=chance.choice(["A", "A", "A", "B"]),
-            event_key=chance.choice(["W1", "W2", "W3", "W4", "W5", "W6"]),
-            location=chance.choice(["HUB", "HUB", "HUB", "CHI"]),
+            event_key=event, location=chance.choice(["HUB", "HUB", "HUB", "CHI"]),
         )  # fmt: skip
-        if chance.random() < 0.3:
+        if chance.random() < 0.5:
             t.again(said)
 
 

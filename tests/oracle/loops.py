@@ -176,16 +176,13 @@ class Loops:
             if any(self._reason(f.id) == "count" for f in told) and told[-1].amounts[0] != 0
         )
         answered: dict[str, Event] = {}
-        for begins, _, lot, event in adjustments:
-            adjustment = self._last(event)
-            fitting = [
-                c for c in counts
-                if (c.item, c.location, c.measure) == (adjustment.item, *event[1:]) and c.lot in ("", lot)
-                and self.out.dispositions[c.id] != "applied" and c.said[0] <= begins
-                and adjustment.amounts[0] in self.out.verdicts[c.id][1]
-            ]  # fmt: skip
-            if fitting:
-                answered.setdefault(max(fitting, key=lambda c: (c.said[0], c.id)).id, event)
+        for c in counts:
+            for begins, _, lot, event in adjustments:
+                last = self._last(event)
+                fits = (c.item, c.location, c.measure) == (last.item, *event[1:]) and c.lot in ("", lot)
+                is_answer = fits and begins >= c.said[0] and last.amounts[0] in self.out.verdicts[c.id][1]
+                if is_answer and self.out.dispositions[c.id] != "applied":
+                    answered.setdefault(c.id, event)
         found = []
         for c in counts:
             difference = min(self.out.verdicts[c.id][1], key=lambda n: (abs(n), n))

@@ -151,18 +151,18 @@ adjustments as (
   having bool_or(f.reason = 'count') and (array_agg(case when f.cancel then 0 else f.quantity end order by f.revision desc))[1] <> 0
 ),
 
--- It answers the last count of its key before it that differed by as much and was not booked; a count has one answer.
+-- A count that was not booked is answered by the first adjustment after it that is as much as it differed by.
 answers as (
-  select distinct on (c.fact_id) c.fact_id, a.event_key, a.item, a.location, a.measure
-  from adjustments as a
+  select c.fact_id, a.event_key, a.item, a.location, a.measure
+  from counts as c
   cross join lateral (
-    select n.fact_id
-    from counts as n
-    where n.item = a.item and n.location = a.location and n.measure = a.measure and n.lot in ('', a.lot)
-      and not n.is_booked and n.reported_from <= a.said_from and a.adjusted = any(n.variances)
-    order by n.reported_from desc, {{ by_bytes('n.fact_id') }} desc limit 1
-  ) as c
-  order by c.fact_id asc, a.said_from asc, {{ by_bytes('a.event_key') }} asc, {{ by_bytes('a.lot') }} asc
+    select n.*
+    from adjustments as n
+    where n.item = c.item and n.location = c.location and n.measure = c.measure and c.lot in ('', n.lot)
+      and n.said_from >= c.reported_from and n.adjusted = any(c.variances)
+    order by n.said_from, {{ by_bytes('n.event_key') }} limit 1
+  ) as a
+  where not c.is_booked
 ),
 
 of_counts as (
