@@ -117,19 +117,30 @@ of_returns as (
   where r.authorised > 0 or r.received > 0
 ),
 
+accepted as (
+  select distinct unnest(answers) as fact_id
+  from {{ source('ops', 'current_decisions') }}
+  where kind = 'accept'
+),
+
 -- A count that found something else than was expected; the nearest to 0 of what it may differ by.
 counts as (
   select
     v.fact_id, v.item, v.location, v.measure, v.lot, v.reported, v.variances, v.reported_from, f.event_key, f.source, f.line_key,
     d.disposition = 'applied' as is_booked,
-    exists (
-      select from {{ source('ops', 'current_decisions') }} as c where c.kind = 'accept' and v.fact_id = any(c.answers)
-    ) as is_accepted,
+    y.fact_id is not null as is_accepted,
     (select n.variance from unnest(v.variances) as n (variance) order by abs(n.variance), n.variance limit 1) as variance
   from {{ ref('verdicts') }} as v
   inner join {{ ref('stg_facts') }} as f on v.fact_id = f.fact_id
   inner join {{ ref('int_dispositions') }} as d on v.fact_id = d.fact_id
+  left join accepted as y on v.fact_id = y.fact_id
   where f.reason = 'count' and v.verdict = 'discrepancy'
+),
+
+adjusted as (
+  select distinct event_key, location, measure
+  from {{ ref('stg_facts') }}
+  where reason = 'count' and kind = 'movement'
 ),
 
 -- What somebody booked because of a count.
@@ -140,11 +151,7 @@ adjustments as (
     (array_agg(f.said_from order by f.revision))[1] as said_from,
     (array_agg(case when f.cancel then 0 else f.quantity end order by f.revision desc))[1] as adjusted
   from {{ ref('stg_facts') }} as f
-  inner join (
-    select distinct n.event_key, n.location, n.measure
-    from {{ ref('stg_facts') }} as n
-    where n.reason = 'count' and n.kind = 'movement'
-  ) as named on f.event_key = named.event_key and f.location = named.location and f.measure = named.measure
+  inner join adjusted as n on f.event_key = n.event_key and f.location = n.location and f.measure = n.measure
   inner join {{ ref('int_dispositions') }} as d on f.fact_id = d.fact_id
   where f.kind = 'movement' and d.disposition in ('applied', 'absorbed')
   group by f.event_key, f.item, f.location, f.measure
