@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from tests.rereading.network import START, Warehouse, edi_source
 from syncline.config import apply, read_folder
 from syncline.home import project_root
 from syncline.landing import Document, Fact, Load, land
-from syncline.loops import Told, tell
+from syncline.loops import Told, land_returns, tell
 from syncline.warehouse import embedded
 
 SUBSTITUTE = "W12*CS*3*2**EA**SK*SKU-0002*********SK*SKU-0001"
@@ -110,3 +111,39 @@ def test_a_944_is_held_against_what_the_856_announced(ours: Warehouse) -> None:
     ours.settle(START + timedelta(days=3, minutes=1))
     assert ("receipt_short", "overdue", 5) in loops(ours, "state", "missing")
     assert tell(ours.transformer, START + timedelta(days=3, minutes=2)) == Told()
+
+
+def test_a_944_brings_a_return_back_and_a_947_takes_it_off_hold_and_says_what_was_counted(ours: Warehouse) -> None:
+    counted(ours)
+    line = {"return": "RMA-1", "item": "SKU-0001", "location": "BETA-NJ2", "quantity": 3}
+    authorised = json.dumps({**line, "authorised_at": START.isoformat()}).encode()
+    assert land_returns(ours.loader, "beta_3pl", "returns", authorised, after(2)) == (1, 0, 0)
+    back = document(
+        "944", 2, "W17*C*20261102*RCV-9*ORDER-1", "N1*WH**92*BETA-NJ2", "N9*RZ*RMA-1", "G62*09*20261102*Z*1000",
+        "W07*3*EA**SK*SKU-0001", "W13*3*EA*05*H",
+    )  # fmt: skip
+    assert ours.file("2.edi", back, edi_source(), after(61)).faults == 0
+    ours.settle(after(62))
+    shown = ("subject", "item", "state", "expected", "happened", "details ->> 'held'", "details ->> 'restocked'")
+    assert loops(ours, *shown) == [("return", "RMA-1", "SKU-0001", "waiting", 3, 3, "3", "0")]
+    assert tell(ours.transformer, after(63)) == Told(first=1)
+
+    adjusted = document(
+        "947", 3, "W15*20261102*ADJ-1", "N1*WH**92*BETA-NJ2", "W19*55*2*EA**SK*SKU-0001", "N9*RZ*RMA-1",
+        "G62*07*20261102*Z*1045", "W19*07*-1*EA**SK*SKU-0001", "N9*RZ*RMA-1", "G62*07*20261102*Z*1046",
+        "W19*55*1*EA**SK*SKU-0001", "N9*RZ*RMA-1", "G62*07*20261102*Z*1047",
+        "W19*AA*-4*EA**SK*SKU-0002", "G62*07*20261102*Z*1048",
+    )  # fmt: skip
+    assert ours.file("3.edi", adjusted, edi_source(), after(110)).faults == 0
+    ours.settle(after(111))
+    assert loops(ours, *shown) == [
+        ("cycle_count", "ADJ-1/4", "SKU-0002", "closed", 0, -4, None, None),
+        ("return", "RMA-1", "SKU-0001", "closed", 3, 3, "0", "2"),
+    ]
+    assert ours.rows("select item, quantity from canonical.balances where measure = 'on_hand' order by item") == [
+        ("SKU-0001", 102), ("SKU-0002", 46),
+    ]  # fmt: skip
+    assert tell(ours.transformer, after(112)) == Told(first=2)
+    ours.file("4.edi", adjusted, edi_source(), after(120))
+    ours.settle(after(121))
+    assert tell(ours.transformer, after(122)) == Told()

@@ -1,4 +1,4 @@
-"""The list of mutants: for each rule of semantics §1-§6 that lives in SQL, a change of text that breaks it.
+"""The list of mutants: for each rule of the semantics and of loops that lives in SQL, a change of text that breaks it.
 
 ``rules/*.yaml`` hold them: the rule, its section, the file in ``dbt_project``, what stands there and what replaces it.
 ``equivalent`` says why a change breaks nothing: such a one must survive. ``except`` names models that keep the macro as

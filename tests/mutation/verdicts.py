@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -14,6 +14,7 @@ from tests.mutation.variants import Compiled, Model
 from tests.oracle.answer import answer
 from tests.oracle.beyond import beyond
 from tests.oracle.comparing import differences
+from tests.oracle.loop_cases import loop_case
 from tests.oracle.running import as_case, generated, scenarios
 
 from syncline.scenario import Outcome, Scenario, read_outcomes, read_scenarios
@@ -117,9 +118,6 @@ def _kind(conn: psycopg.Connection, model: Model) -> sql.SQL:
 
 
 def bench_cases(seeds: int) -> list[Scenario]:
-    """All scenario files, then cases of the oracle. Marts are not built again, so nothing is expected of transfers."""
-    files = [
-        replace(file, expect={name: value for name, value in file.expect.items() if name != "transfers"})
-        for file in read_scenarios([SCENARIOS])
-    ]
-    return files + scenarios([*map(generated, range(seeds)), *map(beyond, range(seeds))])
+    """All scenario files, then cases of the oracle."""
+    cases = [*map(generated, range(seeds)), *map(beyond, range(seeds)), *map(loop_case, range(seeds))]
+    return read_scenarios([SCENARIOS]) + scenarios(cases)

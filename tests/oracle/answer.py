@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.oracle.deciding import Decisions, write_offs
 from tests.oracle.documents import Documents
+from tests.oracle.loops import Loops
 from tests.oracle.pushes import Pushes
 from tests.oracle.reading import Fact, read_facts
 from tests.oracle.rules import POSITIONS_MAX, Answer, Case
@@ -27,6 +28,7 @@ def answer(scenario: dict[str, Any], cap: int = POSITIONS_MAX) -> Answer:
     views = Views({name: fact for name, fact in facts.items() if isinstance(fact, Fact)}, out)
     out.releases, out.serials = views.releases(), views.serials()
     out.financial, out.transfers = views.financial(), views.transfers()
+    out.loops = Loops(scenario, views, out).rows()
     return out
 
 

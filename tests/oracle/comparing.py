@@ -43,6 +43,8 @@ def _lists(outcome: Outcome, wanted: Answer) -> list[str]:
     """Transfers and books are read only where a scenario expects some."""
     names = ["releases", "serials", *(name for name in ("transfers", "financial") if getattr(outcome, name))]
     got, said = ({name: getattr(each, name) for name in names} for each in (outcome, wanted))
+    if outcome.loops is not None:  # two of one subject may stand in either order
+        got["loops"], said["loops"] = (sorted(each.loops or [], key=repr) for each in (outcome, wanted))
     return _by_name("list", got, said)
 
 

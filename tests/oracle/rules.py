@@ -40,6 +40,7 @@ class Answer:
     serials: list[dict[str, Any]] = field(default_factory=list)
     financial: list[dict[str, Any]] = field(default_factory=list)
     transfers: list[dict[str, Any]] = field(default_factory=list)
+    loops: list[dict[str, Any]] = field(default_factory=list)  # ADR 0032
 
 
 class Case:

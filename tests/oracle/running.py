@@ -47,6 +47,7 @@ def scenarios(cases: Sequence[Case]) -> list[Scenario]:
             c.get("decisions", []),
             c.get("documents", []),
             c.get("pushes", []),
+            c.get("returns", []),
         )
         for number, c in enumerate(cases, start=1)
     ]
@@ -56,7 +57,7 @@ def as_case(scenario: Scenario) -> Case:
     """What the oracle reads of a scenario."""
     return {
         "network": scenario.network, "facts": scenario.facts, "decisions": scenario.decisions,
-        "documents": scenario.documents, "pushes": scenario.pushes,
+        "documents": scenario.documents, "pushes": scenario.pushes, "returns": scenario.returns,
     }  # fmt: skip
 
 

@@ -405,6 +405,7 @@ select
   end end as due_at,
   coalesce(j.owner, '') as owner,
   j.snapshot_id,
+  j.reason,
   null::text as derived_from,
   false as is_part,
   j.is_test,

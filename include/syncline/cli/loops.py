@@ -1,4 +1,4 @@
-"""Closed loops: what was short, substituted or over; the order lines that are released and what threatens them."""
+"""Closed loops: what was short, substituted, over, returned or counted; order lines and what threatens them."""
 
 from __future__ import annotations
 
@@ -69,6 +69,28 @@ def orders(
     with warehouse("loader") as conn:
         landed = land_orders(conn, source, file.name, file.read_bytes(), clock_from_env().now())
     typer.echo(f"{landed.facts} releases landed, {landed.known} known, {landed.faults} lines refused.")
+    if landed.faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def returns(
+    file: Annotated[
+        Path, typer.Argument(help="Lines of returns, one JSON object a line.", exists=True, dir_okay=False)
+    ],
+    source: Annotated[str, typer.Option(help="The order system, as sources.csv names it.")],
+) -> None:
+    """Land the returns that an order system authorised or refunded; the same file again changes nothing.
+
+    Example: syncline loops returns authorised.jsonl --source erp
+    """
+    from syncline.cli._warehouse import warehouse
+    from syncline.clock import clock_from_env
+    from syncline.loops import land_returns
+
+    with warehouse("loader") as conn:
+        landed = land_returns(conn, source, file.name, file.read_bytes(), clock_from_env().now())
+    typer.echo(f"{landed.new} lines landed, {landed.known} known, {landed.faults} refused.")
     if landed.faults:
         raise typer.Exit(1)
 

@@ -17,7 +17,7 @@ NULL = r"\N"
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 _POSITION, _READING = Fact._fields.index("position"), Fact._fields.index("reading")
 # A fact that says none of them has the id it had before they could be said.
-LATER_COLUMNS = ["balance_after", "serves", "is_final", "due", "owner", "snapshot_id"]
+LATER_COLUMNS = ["balance_after", "serves", "is_final", "due", "owner", "snapshot_id", "reason"]
 PLACE_COLUMNS = ["position", "reading", *LATER_COLUMNS]
 CONTENT_COLUMNS = [name for name in Fact._fields if name not in PLACE_COLUMNS]
 _SAID_NOTHING = "\t".join([NULL] * (len(LATER_COLUMNS) - 1))

@@ -51,6 +51,7 @@ class Fact(NamedTuple):
     due: str | None = None  # as written: when what it announces should be there
     owner: str | None = None  # whose goods they are
     snapshot_id: str | None = None  # the document (``raw.snapshots``) whose line it is
+    reason: str | None = None  # why it was told, where its document says so: ``count``
 
 
 def fault(code: str, detail: str, *, line_key: str, position: str, reading: str, is_test: bool = False) -> Fact:

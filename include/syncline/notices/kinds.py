@@ -44,6 +44,10 @@ KINDS = {
     "receipt.over": Kind("more was received than was announced", *_LOOP),
     "transfer.short": Kind("less came than left", *_LOOP),
     "transfer.over": Kind("more came than left", *_LOOP),
+    "return.received": Kind("goods of a return came back", *_LOOP),
+    "return.missing": Kind("a return was refunded and its goods are not there", *_LOOP),
+    "return.dispositioned": Kind("a return is out of quarantine: restocked, damaged or written off", *_LOOP),
+    "stock.counted": Kind("a count found something else than was expected", *_LOOP),
     "stock.damaged": Kind("stock became damaged", *_LOOP),
     "stock.held": Kind("stock was put on hold", *_LOOP),
 }

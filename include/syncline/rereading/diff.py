@@ -20,7 +20,7 @@ _STORED = (
 )
 # What a line may say otherwise without another quantity or stock key.
 _ALSO = ("kind", "recorded", "event_key", "cancel", "sequence", "is_test", "correlation_id", "correction_id",
-         "balance_after", "serves", "is_final", "due", "owner", "snapshot_id")  # fmt: skip
+         "balance_after", "serves", "is_final", "due", "owner", "snapshot_id", "reason")  # fmt: skip
 Line = tuple[str | None, str | None, int]
 
 

@@ -1,4 +1,4 @@
-"""Documents and pushes of a scenario, as the product stores them (semantics §15, §16)."""
+"""Documents, pushes and returns of a scenario, as the product stores them (semantics §15, §16; ADR 0032)."""
 
 from __future__ import annotations
 
@@ -72,3 +72,23 @@ def store_pushes(conn: psycopg.Connection, scenarios: list[Scenario], at: dateti
                 "update ops.outbox set state = 'applied', changed_at = %s, closed_at = %s where correction_id = %s",
                 (settled_at, settled_at, name),
             )
+
+
+def store_returns(conn: psycopg.Connection, scenarios: list[Scenario]) -> None:
+    """What may come back, each line of the order system's as it was told."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "insert into raw.return_lines (return_line_id, source, return_key, item_ref, location_ref, quantity, "
+            "authorised_at, due_at, refunded_at, revision, is_cancelled, received_at) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    scenario.spaced(str(each["id"])), scenario.spaced(each["source"]), str(each["return"]),
+                    scenario.spaced(each["item"]), scenario.spaced(each["location"]), int(each["quantity"]),
+                    each["authorised_at"], each.get("due"), each.get("refunded_at"), int(each.get("revision", 1)),
+                    bool(each.get("cancel", False)), each["received_at"],
+                )
+                for scenario in scenarios
+                for each in scenario.returns
+            ],
+        )  # fmt: skip

@@ -26,7 +26,7 @@ def operator_rows(decision: Decision) -> list[Row]:
     return [(
         name, f"decision {name}", "decision", OPERATOR, FEED, READING, decision.at, "movement", w.item, w.location,
         w.measure, w.lot, w.uom, str(w.quantity), as_written(w.recorded), name, w.event_key, 1,
-        False, None, False, None, None, None, None, None, None,
+        False, None, False, None, None, None, None, None, None, None,
     )]  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from syncline.scenario.loops import LOOPS, loop_of
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 class Outcome:
     """What came out of one scenario; ``failures`` are lines of a diff against ``expect``.
 
-    ``transfers`` and ``financial`` are read only where a scenario expects some, and are no part of the hash.
+    ``transfers``, ``financial`` and ``loops`` are read only where a scenario expects some, and are no part of the hash.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Outcome:
     releases: list[dict[str, Any]] = field(default_factory=list)
     serials: list[dict[str, Any]] = field(default_factory=list)
     financial: list[dict[str, Any]] = field(default_factory=list)
+    loops: list[dict[str, Any]] | None = None  # not read
+    loop_ids: list[str] = field(default_factory=list)
 
     @property
     def hash(self) -> str:
@@ -61,6 +65,7 @@ ASKED = {
     'order by event_key collate "C", item collate "C", measure collate "C"',
     "financial": 'select item, location, quantity from canonical.financial order by item collate "C", '
     'location collate "C"',
+    "loops": LOOPS,
 }
 RELEASE = ("released", "confirmed", "substituted", "outstanding", "back_order", "state")
 
@@ -88,11 +93,12 @@ def read_outcomes(conn: psycopg.Connection, scenarios: list[Scenario]) -> list[O
         for row in conn.execute(query):
             found[table][row[0].split("|", 1)[0]].append(row)
     return [
-        _outcome(scenario, {table: rows[scenario.namespace] for table, rows in found.items()}) for scenario in scenarios
+        _outcome(scenario, {table: rows[scenario.namespace] for table, rows in found.items()}, "loops" in queries)
+        for scenario in scenarios
     ]
 
 
-def _outcome(scenario: Scenario, found: dict[str, list[Row]]) -> Outcome:
+def _outcome(scenario: Scenario, found: dict[str, list[Row]], has_loops: bool) -> Outcome:
     bare = scenario.bare
     outcome = Outcome(
         name=scenario.name,
@@ -125,6 +131,8 @@ def _outcome(scenario: Scenario, found: dict[str, list[Row]]) -> Outcome:
             {"item": bare(item), "location": bare(location), "quantity": quantity}
             for item, location, quantity in found["financial"]
         ],
+        loops=[loop_of(bare, row) for row in found["loops"]] if has_loops else None,
+        loop_ids=[row[1] for row in found["loops"]],
     )  # fmt: skip
     outcome.failures.extend(_differences(scenario.expect, outcome))
     return outcome
@@ -175,7 +183,7 @@ def _differences(expect: dict[str, Any], outcome: Outcome) -> Iterable[str]:
 
 def _list_differences(expect: dict[str, Any], outcome: Outcome) -> Iterable[str]:
     """Of these a file that names one names all."""
-    for part in ("transfers", "releases", "serials", "financial"):
+    for part in ("transfers", "releases", "serials", "financial", "loops"):
         if part in expect and (got := getattr(outcome, part)) != expect[part]:
             yield f"{part} are {got}, expected {expect[part]}"
 

@@ -21,12 +21,14 @@ from syncline.errors import ConfigurationError
 FACT_FIELDS = {
     "id", "source", "kind", "item", "location", "measure", "quantity", "uom", "recorded", "received_at", "lot",
     "revision", "cancel", "line_key", "event_key", "sequence", "test", "doc",
-    "serves", "final", "due", "owner", "document", "correlation",
+    "serves", "final", "due", "owner", "document", "correlation", "reason",
 }  # fmt: skip
 DOCUMENT_REQUIRED = {"id", "source", "recorded", "received_at"}
 DOCUMENT_FIELDS = DOCUMENT_REQUIRED | {"complete", "control", "key", "revision", "doc"}
 PUSH_REQUIRED = {"id", "target", "item", "location", "measure", "quantity", "sent_at"}
 PUSH_FIELDS = PUSH_REQUIRED | {"settled_at", "doc"}
+RETURN_REQUIRED = {"id", "source", "return", "item", "location", "quantity", "authorised_at", "received_at"}
+RETURN_FIELDS = RETURN_REQUIRED | {"due", "refunded_at", "revision", "cancel", "doc"}
 DECISION_FIELDS = {
     "keep": {"fact"},
     "accept": {"facts"},
@@ -64,6 +66,7 @@ class Scenario:
     decisions: list[dict[str, Any]] = field(default_factory=list)
     documents: list[dict[str, Any]] = field(default_factory=list)
     pushes: list[dict[str, Any]] = field(default_factory=list)
+    returns: list[dict[str, Any]] = field(default_factory=list)
 
     def spaced(self, name: str) -> str:
         return f"{self.namespace}{SEPARATOR}{name}"
@@ -105,6 +108,7 @@ def _read(path: Path, namespace: str) -> Scenario:
             decisions=list(text.get("decisions") or []),
             documents=list(text.get("documents") or []),
             pushes=list(text.get("pushes") or []),
+            returns=list(text.get("returns") or []),
         )
         for fact in scenario.facts:
             if missing := [name for name in REQUIRED if name not in fact]:
@@ -115,6 +119,8 @@ def _read(path: Path, namespace: str) -> Scenario:
             _check_fields("document", document, DOCUMENT_REQUIRED, DOCUMENT_FIELDS)
         for push in scenario.pushes:
             _check_fields("push", push, PUSH_REQUIRED, PUSH_FIELDS)
+        for each in scenario.returns:
+            _check_fields("return", each, RETURN_REQUIRED, RETURN_FIELDS)
         _check_references(scenario)
         for decision in scenario.decisions:
             _check_decision(decision, {fact["id"] for fact in scenario.facts})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from syncline.config import apply
 from syncline.decisions import Decision, store
 from syncline.resolve import build, open_batch, rebuild
 from syncline.resolve.build import CHECKPOINT_FACTS
-from syncline.scenario.beside import store_documents, store_pushes
+from syncline.scenario.beside import store_documents, store_pushes, store_returns
 from syncline.scenario.decided import Row, as_decisions, operator_rows
 from syncline.scenario.outcome import Outcome, read_outcomes
 from syncline.scenario.read import Scenario, configuration
@@ -25,7 +25,7 @@ RUN_TIME = datetime(2100, 1, 1, tzinfo=UTC)  # run time is data; scenarios do no
 FACT_COLUMNS = (
     "fact_id, load_id, document_id, position, source, feed, reading, received_at, kind, item_ref, location_ref, "
     "status_ref, lot, uom, quantity, recorded, line_key, event_key, revision, cancel, sequence, is_test, "
-    "serves, is_final, due, owner, snapshot_id, correction_id"
+    "serves, is_final, due, owner, reason, snapshot_id, correction_id"
 )
 _DOCUMENT = -2  # of a row
 
@@ -41,11 +41,21 @@ class Options:
     checkpoint_facts: int = CHECKPOINT_FACTS
 
 
-def run_scenarios(conn: psycopg.Connection, dsn: str, scenarios: list[Scenario], options: Options) -> list[Outcome]:
-    """Push ``scenarios`` through the empty, migrated database of ``conn`` (owner) and ``dsn`` (who runs dbt)."""
+def run_scenarios(
+    conn: psycopg.Connection,
+    dsn: str,
+    scenarios: list[Scenario],
+    options: Options,
+    after_batch: Callable[[], object] | None = None,
+) -> list[Outcome]:
+    """Push ``scenarios`` through the empty, migrated database of ``conn`` (owner) and ``dsn`` (who runs dbt).
+
+    ``after_batch`` is called at the end of each batch, and of the rebuild.
+    """
     apply(conn, configuration(scenarios), RUN_TIME, "scenario")
     store_documents(conn, scenarios, RUN_TIME)
     store_pushes(conn, scenarios, RUN_TIME)
+    store_returns(conn, scenarios)
     with tempfile.TemporaryDirectory(prefix="syncline-dbt-") as target:
         for load in _loads(scenarios, options):
             _load(conn, load)
@@ -54,10 +64,14 @@ def run_scenarios(conn: psycopg.Connection, dsn: str, scenarios: list[Scenario],
                 build(conn, dsn, batch.batch_id, Path(target), checkpoint_facts=options.checkpoint_facts)
                 # Nothing is pushed from here: the batch ends without a gate and without an outbox.
                 conn.execute("update ops.batches set state = 'released' where batch_id = %s", (batch.batch_id,))
+                if after_batch is not None:
+                    after_batch()
         if options.rebuild:
             for schema in ("staging", "intermediate", "canonical"):
                 _empty(conn, schema)
             rebuild(conn, dsn, Path(target))
+            if after_batch is not None:
+                after_batch()
     return read_outcomes(conn, scenarios)
 
 
@@ -105,7 +119,7 @@ def _row(scenario: Scenario, fact: dict[str, Any]) -> Row:
         f"{recorded['from']}/{recorded['to']}" if isinstance(recorded, dict) else str(recorded),
         line_key, str(fact.get("event_key", f"{fact['source']}/{line_key}")), int(fact.get("revision", 1)),
         bool(fact.get("cancel", False)), fact.get("sequence"), bool(fact.get("test", False)),
-        fact.get("serves"), fact.get("final"), fact.get("due"), fact.get("owner"),
+        fact.get("serves"), fact.get("final"), fact.get("due"), fact.get("owner"), fact.get("reason"),
         *(None if fact.get(name) is None else scenario.spaced(fact[name]) for name in ("document", "correlation")),
     )  # fmt: skip
 

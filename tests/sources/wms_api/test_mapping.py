@@ -50,9 +50,13 @@ def test_movements(kind: str, line: dict[str, Any], changes: dict[str, Any], exp
     assert told(kind, line, **changes) == [("movement", *pair, "T-7/1") for pair in expected]
 
 
-def test_a_count_is_a_balance() -> None:
+def test_a_count_is_a_balance_that_says_so() -> None:
     line = {"counted": 0, "measure": "on_hand"}
     assert told("inventory.adjusted", line, mode="count") == [("balance", "on_hand", "0", "T-7/1")]
+    counted = facts_of(event(7, kind="inventory.adjusted", lines=[BASE | line], mode="count"), 3, "DC1")
+    delta = {"delta": 1, "measure": "on_hand"}
+    adjusted = facts_of(event(7, kind="inventory.adjusted", lines=[BASE | delta], mode="delta"), 3, "DC1")
+    assert [fact.reason for fact in counted + adjusted] == ["count", None]
 
 
 @pytest.mark.parametrize(("delta", "key"), [(2, "alloc:O-1/1"), (-2, "T-7/1")])

@@ -210,6 +210,7 @@ class Teller:
                 rule.table.kind, item, location, measure, units.get(uom, uom), signed, recorded, line_key, event_key,
                 position, self._reading, lot, state.revision, state.is_cancel, None,
                 taken.is_test, values.get(table.correlation or ""), None, None, None, None, *links, None, None,
+                rule.links.reason_of(values),
             )  # fmt: skip
             found.append((loop, row))
 

@@ -81,8 +81,9 @@ class FactTable(_Strict):
             is not. without: not told where another loop of the unit has this code in the same value as ``only``.
         part: what tells its keys from those of another fact of the same loop and measure.
         location, uom: values in their order of preference, instead of the document's.
-        serves: parts of the key of the release or shipment that it is for (profiles override them). final: value -> the
-            codes that say that nothing more comes. due: values that say when what it announces should be there.
+        serves: parts of the key of the release or shipment that it is for (profiles override them); returns: of the
+            return, where it says neither. final: value -> the codes that say that nothing more comes. due: values that
+            say when what it announces should be there. reason: value -> what its codes say about why it was told.
     """
 
     per: str
@@ -100,8 +101,10 @@ class FactTable(_Strict):
     uom: tuple[str, ...] | None = None
     measure_of_loop: Literal["spread"] | None = None
     serves: tuple[str, ...] = ()
+    returns: tuple[str, ...] = ()
     final: dict[str, tuple[str, ...]] = {}
     due: tuple[str, ...] = ()
+    reason: dict[str, dict[str, Literal["count"]]] = {}
 
 
 class DocumentTable(_Strict):

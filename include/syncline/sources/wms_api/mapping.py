@@ -26,12 +26,12 @@ from syncline.sources.wms_api.events import (
 )
 from syncline.sources.wms_api.upcast import Upcast, typed
 
-READING = "wms_api/2"  # raise it with every change of what is read from the same event, schemas included
+READING = "wms_api/3"  # raise it with every change of what is read from the same event, schemas included
 # on_hand counts everything on the floor; a condition other than good is an of-which measure (semantics §1).
 OF_WHICH = {"damaged": "damaged", "hold": "quarantined"}
 
 
-_NO_LINKS = (None,) * 5  # serves and what follows: COPY takes all fields of a fact, by their place
+_NO_LINKS = (None,) * 5  # serves and what follows, but the reason: COPY takes all fields of a fact, by their place
 _new_fact = tuple.__new__  # what Fact() does after a call of Python; a load makes tens of thousands
 
 
@@ -92,6 +92,7 @@ def _facts(event: Any, index: int) -> list[Fact]:
     changes_of = CHANGES[type(event)]
     is_count = type(event) is Adjusted and event.mode == "count"
     kind: Any = "balance" if is_count else "movement"
+    reason = "count" if is_count else None
     site, posted_at, transaction = event.site, event.posted_at, event.transaction_id
     sequence, is_test, reading = event.sequence, event.sandbox is True, reading_of(site)
     facts = []
@@ -105,7 +106,7 @@ def _facts(event: Any, index: int) -> list[Fact]:
             content = (
                 kind, line.sku, site, measure, line.uom, str(quantity), posted_at, event.event_id + place, event_key,
                 f"events[{index}].lines[{line.line}]", reading, None, 1, False, sequence, is_test, transaction,
-                None, None, None, None, *_NO_LINKS,
+                None, None, None, None, *_NO_LINKS, reason,
             )  # fmt: skip
             facts.append(_new_fact(Fact, content))
     return facts
