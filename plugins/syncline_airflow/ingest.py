@@ -66,6 +66,11 @@ def pull_once(name: str) -> dict[str, Any]:
 
             with wms_api.open_client(connection(source.conn_id), source) as client:
                 return wms_api.pull(loader, client, source, clock_from_env().now()).as_json()
+        if source.kind == "erp_orders":
+            from syncline.sources import erp_orders
+
+            with erp_orders.open_client(connection(source.conn_id), source) as orders:
+                return erp_orders.pull(loader, orders, source, clock_from_env().now()).as_json()
         from syncline.sources import sftp_edi
 
         with sftp_edi.partner_slot(loader, source), sftp(source.conn_id) as partner:

@@ -67,6 +67,18 @@ def test_what_differs_between_installations_is_read_from_their_rules(material: M
     assert "`acme_3pl` is secondary (movements count) of on_hand at DC1" in _named(before, "X12 846").owner
 
 
+def test_an_order_line_is_named_where_a_source_tells_orders(material: Material) -> None:
+    assert "order line" not in {event.name for event in every_event(material)}
+    value = material.registry.model_dump()
+    value["sources"] = [*value["sources"], {"name": "erp_orders", "kind": "erp_orders", "poll_every_s": 33}]
+    rules = {name: [dict(row) for row in rows] for name, rows in material.rules.items()}
+    like = next(row for row in rules["ownership_rules"] if row["source"] == "dc1_wms")
+    rules["ownership_rules"].append({**like, "source": "erp_orders", "measure": "provisional", "location": "*"})
+    event = _named(every_event(Material(Registry.model_validate(value), rules)), "order line")
+    assert "`erp_orders` is primary of provisional at *" in event.owner
+    assert "read every 33 s" in event.latency
+
+
 def test_documents_say_what_their_tables_say(material: Material) -> None:
     shipped = next(table for table in tables() if table.name == "x12_945")
     assert measures_of(shipped) == sorted({measure for fact in shipped.facts for measure in fact.measures})

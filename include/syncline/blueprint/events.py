@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from syncline.registry import Target
 
 SCHEMAS = Path(__file__).parents[1] / "sources" / "wms_api" / "schemas"
-WMS, EDI, TARGETS, OURS = "Events of a WMS", "EDI documents", "Targets", "Events that Syncline tells"
+WMS, ORDERS, EDI = "Events of a WMS", "Order lines", "EDI documents"
+TARGETS, OURS = "Targets", "Events that Syncline tells"
 STORED = ("on_hand", "allocated", "damaged", "quarantined")
 # What becomes of a fact of the kind; the sections are those of docs/reference/semantics.md.
 RECONCILED = {
@@ -37,7 +38,7 @@ EDI_ERRORS = (
 
 def every_event(material: Material) -> list[Event]:
     """In the order of the page: WMS, EDI, targets, our own; by name inside."""
-    return [*_of_wms(material), *_of_edi(material), *_of_targets(material), *_of_ours()]
+    return [*_of_wms(material), *_of_orders(material), *_of_edi(material), *_of_targets(material), *_of_ours()]
 
 
 def _of_wms(material: Material) -> list[Event]:
@@ -57,6 +58,22 @@ def _of_wms(material: Material) -> list[Event]:
             WMS_ERRORS, "; ".join(f"{kind}: {RECONCILED[kind]}" for kind in kinds),
         ))  # fmt: skip
     return found
+
+
+def _of_orders(material: Material) -> list[Event]:
+    """Nothing where no source tells orders: a page names what can happen here."""
+    sources = [source for source in material.registry.sources if source.kind == "erp_orders"]
+    if not sources:
+        return []
+    return [Event(
+        ORDERS, "order line", "an order line that may be picked, changed or cancelled: a release and its terms", "in",
+        material.owners(sources, ("provisional",)), material.latency(sources),
+        "the position in the list of changes, which leaves none out; `revision` of a line",
+        "line and event: `order_line`, with its `revision`",
+        "a line that breaks its contract is kept out as [order_contract](codes.md#fault-codes-of-order-lines), page and"
+        " cursor go on; a page that leaves a position out is refused",
+        "counts as released until what serves it left, it is cancelled or due (§11)",
+    )]  # fmt: skip
 
 
 @cache

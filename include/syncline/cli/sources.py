@@ -96,9 +96,14 @@ def _pull(conn: psycopg.Connection, source: Source, now: datetime, since: dateti
             return wms_api.pull(conn, client, source, now, since=since).as_json()
     if since is not None:
         raise ConfigurationError(
-            f"{source.name} tells files: it has no instant to begin at.",
-            next_step="Leave out --since; put the files into its inbox again to have them read again.",
+            f"{source.name} is no API of events: it has no instant to begin at.",
+            next_step="Leave out --since; files are read again from its inbox, orders are told by position.",
         )
+    if source.kind == "erp_orders":
+        from syncline.sources import erp_orders
+
+        with erp_orders.open_client(connection(source.conn_id), source) as orders:
+            return erp_orders.pull(conn, orders, source, now).as_json()
     from syncline.sources import sftp_edi
     from syncline.sources.sftp_edi.client import open_sftp
 
@@ -119,6 +124,11 @@ def _look(source: Source) -> str:
             records = client.page(Key(datetime(1970, 1, 1, tzinfo=UTC), "")).records
             more = ", more behind" if records.has_more else ""
             return f"answers; {len(records.events)} events on the first page{more}"
+        if source.kind == "erp_orders":
+            from syncline.sources import erp_orders
+
+            page = stack.enter_context(erp_orders.open_client(connection(source.conn_id), source)).page(0)
+            return f"answers; {len(page.lines)} order lines on the first page{', more behind' * page.has_more}"
         from syncline.sources.sftp_edi.client import open_sftp
         from syncline.sources.sftp_edi.folders import Folders
 

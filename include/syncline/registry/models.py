@@ -76,7 +76,7 @@ class Source(_Entry):
     """One system that tells us facts."""
 
     name: Name
-    kind: Literal["wms_api", "sftp_edi"]
+    kind: Literal["erp_orders", "wms_api", "sftp_edi"]
     conn_id: Name
     site: Site | None = None
     poll_every_s: int = Field(default=60, ge=5, le=86_400)
@@ -102,8 +102,10 @@ class Source(_Entry):
     def _fits_its_kind(self) -> Source:
         if self.kind == "wms_api" and self.site is None:
             raise ValueError("a wms_api source reads one site: add `site: <site id as the WMS writes it>`")
-        if self.kind == "wms_api" and self.files is not None:
-            raise ValueError("a wms_api source has no files: remove `files`")
+        if self.kind == "erp_orders" and self.site is not None:
+            raise ValueError("an erp_orders source tells of every site: remove `site`")
+        if self.kind != "sftp_edi" and self.files is not None:
+            raise ValueError(f"a source of kind {self.kind} has no files: remove `files`")
         if self.kind != "wms_api" and self.balances is not None:
             raise ValueError("only a wms_api source is asked for its balances: remove `balances`")
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from syncline.errors import TerminalError
+from syncline.errors import ConfigurationError, TerminalError
 
 if TYPE_CHECKING:
     import psycopg
@@ -84,8 +84,14 @@ def reader_of(source: Source, conn: psycopg.Connection) -> Reader:
         conn: of the loader; the register of EDI says which sets came before.
 
     Raises:
-        ConfigurationError: the registry names a profile that does not exist.
+        ConfigurationError: the registry names a profile that does not exist, or pages of this kind are not read again.
     """
+    if source.kind == "erp_orders":
+        raise ConfigurationError(
+            f"{source.name}: pages of orders are not read again; their terms are kept as they were received.",
+            next_step="Name another source with --source; a line that was refused is told again by the order system.",
+            source=source.name,
+        )
     reader: Reader = _Pages(source) if source.kind == "wms_api" else _Files(source, conn)
     _ = reader.name
     return reader

@@ -1,4 +1,7 @@
-"""The ERP API: change list, balances, adjustments. Handlers block on Postgres, so they run in threads."""
+"""The ERP API: change list, balances, adjustments, orders.
+
+Handlers that block on Postgres run in threads; that of orders reads the world, so it runs in the event loop.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,13 @@ def router(serving: Serving) -> APIRouter:
     ) -> dict[str, Any]:
         found, has_more = serving.erp.changes(after, limit)
         return {"changes": found, "has_more": has_more}
+
+    @routes.get("/orders")
+    async def orders(
+        after: Annotated[int, Query(ge=0, le=2**62)] = 0, limit: Annotated[int, Query(ge=1, le=500)] = 500
+    ) -> dict[str, Any]:
+        serving.advance()
+        return serving.world.orders.list.page(after, limit)
 
     @routes.get("/balances")
     def balances(

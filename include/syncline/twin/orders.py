@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from syncline.twin.books import Effect
+from syncline.twin.order_list import OrderList
 
 if TYPE_CHECKING:
     from syncline.twin.books import Books
@@ -47,6 +48,7 @@ class Orders:
 
     def __init__(self, day: Day, schedule: Schedule, books: Books, shop: ShopBook) -> None:
         self.attempts: list[Attempt] = []
+        self.list = OrderList(day.network)
         self._day, self._schedule, self._books, self._shop = day, schedule, books, shop
         self._demand = day.stream("demand")
         self._work = day.stream("fulfilment")
@@ -89,6 +91,7 @@ class Orders:
         """Reserve every unit sold, also those that are not there: they end as a short shipment."""
         for line in lines:
             self._in_flight[location, line.item] -= line.quantity
+            self.list.release(at_ms, location, line.order_line, line.item, line.quantity)
         told = [
             {"sku": line.item, "uom": "EA", "delta": line.quantity, "measure": "allocated", "reason": "order",
              "order_line": line.order_line}
@@ -116,6 +119,8 @@ class Orders:
             self._schedule.at(rest_ms, lambda now_ms: self._ship(now_ms, location, rest))
 
     def _cancel(self, at_ms: int, location: str, lines: list[OrderLine]) -> None:
+        for line in lines:
+            self.list.cancel(line.order_line)
         told = [
             {
                 "sku": line.item,

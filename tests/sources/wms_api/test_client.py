@@ -13,8 +13,8 @@ from loopback_wms import DAY, WmsServer, body, event
 from syncline.connections import Connection
 from syncline.errors import ConfigurationError, PartnerContractBroken, PartnerUnavailable
 from syncline.registry import Source
+from syncline.sources import api_pages
 from syncline.sources.wms_api import WmsClient, open_client
-from syncline.sources.wms_api import client as client_module
 from syncline.sources.wms_api.mapping import Key
 
 START = Key(DAY, "")
@@ -126,7 +126,7 @@ def test_what_is_never_a_page_is_refused_after_all_tries(
 
 
 def test_an_endless_body_is_cut_at_the_cap(wms: WmsServer, client: WmsClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "PAGE_BYTES_MAX", 3_000_000)
+    monkeypatch.setattr(api_pages, "PAGE_BYTES_MAX", 3_000_000)
     wms.replies = [endless] * 3
     with pytest.raises(PartnerContractBroken, match="longer than 3000000 bytes"):
         client.page(START)

@@ -190,7 +190,7 @@ def read_page(page: Page, source: Source) -> Document:
     )
 
 
-def troubles_of(source: Source, pages: list[Document]) -> list[Trouble]:
+def troubles_of(source: Source, pages: list[Document], feed: str = FEED) -> list[Trouble]:
     """One exception per source and kind of fault; the records themselves are rows of ``raw.facts``."""
     codes: dict[str, Fact] = {}
     for fact in (fact for page in pages for fact in page.facts if fact.fault_code):
@@ -201,7 +201,7 @@ def troubles_of(source: Source, pages: list[Document]) -> list[Trouble]:
             f"{source.name}/{code}",
             f"First seen at {fact.position}: {fact.fault_detail}",
             f"Show it to the owner of {source.name}; raw.facts lists every such record by fault_code.",
-            (f"fact:{fact_id(source.name, FEED, fact)}",),
+            (f"fact:{fact_id(source.name, feed, fact)}",),
         )
         for code, fact in sorted(codes.items())
     ]
