@@ -38,9 +38,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class OrderLine:
+    """``is_final``: what is not shipped with it is not shipped at all."""
+
     order_line: str
     item: str
     quantity: int
+    is_final: bool = True
 
 
 class Orders:
@@ -109,7 +112,7 @@ class Orders:
         self._schedule.at(max(at_ms, follow_ms - 60_000), lambda now_ms: self._pick(now_ms, location, lines))
         split = [line.quantity // 2 if self._work.random() < SPLIT_RATE else 0 for line in lines]
         now = [
-            OrderLine(line.order_line, line.item, line.quantity - later)
+            OrderLine(line.order_line, line.item, line.quantity - later, is_final=not later)
             for line, later in zip(lines, split, strict=True)
         ]
         rest = [OrderLine(line.order_line, line.item, later) for line, later in zip(lines, split, strict=True) if later]
@@ -155,6 +158,7 @@ class Orders:
                     "quantity": shipped,
                     "released": line.quantity,
                     "order_line": line.order_line,
+                    "final": line.is_final,
                 }
             )
             effects += [Effect(line.item, "on_hand", -shipped)] if shipped else []

@@ -50,6 +50,7 @@ class ShippedLine(Line, frozen=True, gc=False):
     quantity: UnitsOrNone
     released: UnitsOrNone
     order_line: Text
+    final: bool | UnsetType = UNSET
 
 
 class Event(Struct, frozen=True, gc=False, tag_field="type", kw_only=True):

@@ -31,7 +31,8 @@ READING = "wms_api/3"  # raise it with every change of what is read from the sam
 OF_WHICH = {"damaged": "damaged", "hold": "quarantined"}
 
 
-_NO_LINKS = (None,) * 5  # serves and what follows, but the reason: COPY takes all fields of a fact, by their place
+# serves and what follows, but the reason: COPY takes all fields of a fact, by their place
+_NO_LINKS: tuple[Any, ...] = (None,) * 5
 _new_fact = tuple.__new__  # what Fact() does after a call of Python; a load makes tens of thousands
 
 
@@ -90,6 +91,7 @@ def _with_books(record: Upcast, index: int) -> list[Fact]:
 def _facts(event: Any, index: int) -> list[Fact]:
     """One fact for each change of each line; what they share is made once, because this is the hot path of a pull."""
     changes_of = CHANGES[type(event)]
+    is_shipment = type(event) is Shipped
     is_count = type(event) is Adjusted and event.mode == "count"
     kind: Any = "balance" if is_count else "movement"
     reason = "count" if is_count else None
@@ -103,10 +105,14 @@ def _facts(event: Any, index: int) -> list[Fact]:
             # The shop tells an allocation as an order: both carry its order line. Taking it back is another event.
             if measure == "allocated" and quantity > 0 and not is_count and line.order_line is not UNSET:
                 event_key = f"alloc:{line.order_line}"
+            links = _NO_LINKS
+            # Without `final` nobody said that the order line is a release.
+            if is_shipment and measure == "on_hand" and line.final is not UNSET:
+                links = (line.order_line, line.final, None, None, None)
             content = (
                 kind, line.sku, site, measure, line.uom, str(quantity), posted_at, event.event_id + place, event_key,
                 f"events[{index}].lines[{line.line}]", reading, None, 1, False, sequence, is_test, transaction,
-                None, None, None, None, *_NO_LINKS, reason,
+                None, None, None, None, *links, reason,
             )  # fmt: skip
             facts.append(_new_fact(Fact, content))
     return facts

@@ -51,6 +51,8 @@ def tell_each_key_once(events: Iterable[AnyEvent], content: bytes, keys_around: 
 def _keys(event: AnyEvent) -> int:
     own, of_line = _KEYS[type(event)]
     found = own + len(event.lines) * of_line - (event.sandbox is UNSET)
+    if type(event) is Shipped:
+        found += sum([line.final is not UNSET for line in event.lines])
     if type(event) is Adjusted:
         for line in event.lines:
             # A plain line has the number of its mode; a delta has its reason, too.
