@@ -14,6 +14,7 @@ from tests.databases import subscribed
 
 from syncline.exceptions import open_exception
 from syncline.registry import lanes, load_registry, pools
+from syncline.registry.pools import OWN_LANES
 
 ROOT = Path(__file__).parents[2]
 T0 = datetime(2026, 11, 2, 10, tzinfo=UTC)
@@ -53,7 +54,7 @@ def test_every_enabled_subscriber_has_a_dag_a_pool_and_a_slot(deliver_dags: dict
         assert isinstance(dag.timetable.timetable, DeltaTriggerTimetable)
         wakes = {asset.uri for asset in dag.timetable.asset_condition.objects}
         assert wakes == {"syncline://ops/outbox", "syncline://ops/readings"}
-    assert lanes(registry) == 3 + 7
+    assert lanes(registry) == 3 + OWN_LANES
 
 
 def test_a_run_writes_what_happened_and_the_next_one_is_skipped(
