@@ -13,6 +13,7 @@ from tests.loops.conftest import SUBSTITUTE, Loops, released, shipped
 from tests.loops.test_tell import rebuild
 from tests.notices.conftest import Deliver, Receiver
 from tests.resolve.lane import at, counted, moved
+from tests.threads import led
 
 from syncline.landing import Document, Fact, Load, land
 from syncline.loops import Told, land_returns, tell
@@ -132,6 +133,9 @@ def test_each_kind_tells_each_of_its_notices_once(
     told = [(event["data"]["loop_id"], event["type"].removeprefix("syncline.")) for event in receiver.events]
     assert sorted(told) == sorted(wanted)
     assert len(receiver.ids) == len(set(receiver.ids))
+
+    for mart in ("fct_loops", "fct_loop_notices", "fct_return_lines", "fct_release_servings", "fct_transfers"):
+        assert led(heard.dsn("bi"), mart) > 0
 
     dispositioned(heard)
     # Of the return, nothing is missing and all is on sale; that something came is told in other words.

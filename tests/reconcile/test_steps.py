@@ -14,6 +14,7 @@ import pytest
 from tests.reconcile.conftest import AS_OF, Partner
 from tests.reconcile.test_promoting import of, state
 from tests.resolve.lane import Lane, at
+from tests.threads import led
 from typer.testing import CliRunner
 
 from syncline.cli.reconcile import app
@@ -24,6 +25,7 @@ from syncline.reconcile.promoting import Flood
 from syncline.reconcile.runs import run_of
 from syncline.reconcile.steps import Surroundings, compare_run, plan_runs, promote_run, pull_all
 from syncline.registry import load_registry
+from syncline.resolve import build_marts
 from syncline.warehouse.connect import connect_dsn
 
 Start = Callable[[list[Any]], Partner]
@@ -203,3 +205,5 @@ def test_the_command_runs_a_location_and_shows_it(
     assert "1 of 1" in table
     assert "out_of_scope" in table
     assert "no run" in str(command.invoke(app, ["show", "99"]).exception)
+    build_marts(lane.dsn("transformer"), lane.target)
+    assert led(lane.dsn("bi"), "fct_reconciliation") > 0

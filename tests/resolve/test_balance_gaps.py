@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.resolve.lane import HOLD_S, Lane, counted, moved
+from tests.threads import led
 
 from syncline import resolve
 from syncline.landing import Fact
@@ -39,6 +40,7 @@ def test_a_lost_movement_is_named_by_the_pair_it_is_missing_between(lane: Lane) 
         "select kind, item, after_sequence, before_sequence, missing_units, is_due from marts.fct_sequence_gaps"
     ) == [("balance", "SKU-0001", 2, 5, -4, True)]
     assert lane.rows("select name, gaps from marts.sync_health where gaps > 0") == [("dc1_wms", 1)]
+    assert led(lane.dsn("bi"), "fct_sequence_gaps") == 1
 
     lane.tell(60, moved(3, 3, -4, after=91))
     lane.batch(60)

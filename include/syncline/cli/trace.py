@@ -17,21 +17,36 @@ app = typer.Typer(help=__doc__)
 def trace(
     asked: Annotated[
         str,
-        typer.Argument(metavar="ID", help="A document, a fact, a correction or its first digits, exception:NUMBER."),
+        typer.Argument(
+            metavar="ID",
+            help="A document, a fact, a correction or its first digits, exception:NUMBER, MART:KEY, DOCUMENT#POSITION.",
+        ),
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: instants in UTC, quantities in base units.")
+    ] = False,
+    with_bytes: Annotated[
+        bool, typer.Option("--bytes", help="Print the documents as they came, and no tables.")
     ] = False,
 ) -> None:
     """Print the documents, facts, corrections and tries on the thread of ID.
 
     Example: syncline trace 5f0c2a91d3e4
+
+    Example: syncline trace fct_variance_causes:3fa91c22d0 --bytes
+
+    Example: syncline trace 'fct_transfers:TR-9|SKU-0001|on_hand'
+
+    Example: syncline trace '846_20261102.edi#LIN[12]'
     """
     from syncline.cli._warehouse import warehouse
+    from syncline.explain.trace import contents
     from syncline.explain.trace import trace as follow
 
     with warehouse("bi") as conn:
         found = follow(conn, asked)
+        if with_bytes:
+            return _print_bytes(contents(conn, found.documents))
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=1))
         return
@@ -45,6 +60,13 @@ def trace(
         ("correction_id", "target", "item", "location", "shown", "wanted", "state", "reason", "batch_id"),
     )  # fmt: skip
     _print("Tries", found.attempts, ("correction_id", "try_no", "sent_at", "outcome", "status_code"))
+
+
+def _print_bytes(documents: Sequence[tuple[Any, bytes, bool]]) -> None:
+    for document, content, is_as_received in documents:
+        proof = "sha256 as at its receipt" if is_as_received else "NOT what its sha256 says"
+        typer.echo(f"-- {document.name} of {document.source}, {len(content)} bytes, {proof}")
+        typer.echo(content.decode("utf-8", "backslashreplace"))
 
 
 def _print(title: str, rows: Sequence[Any], columns: tuple[str, ...]) -> None:

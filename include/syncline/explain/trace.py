@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from psycopg.rows import class_row
 
 from syncline.errors import TerminalError
+from syncline.explain.marts import refs_of
 
 if TYPE_CHECKING:
     import psycopg
+
+    from syncline.explain.marts import Refs
 
 ROWS_MAX = 200
 RowT = TypeVar("RowT")
@@ -129,7 +132,8 @@ from ops.push_attempts where correction_id = any(%(ids)s) order by correction_id
 def trace(conn: psycopg.Connection, asked: str) -> Trace:
     """What hangs together with a document, a fact, a correction, or its first digits (8 or more) as targets show.
 
-    ``exception:<number>`` is all that the exception rests on.
+    ``exception:<number>`` is all that the exception rests on, ``<mart>:<key>`` what a mart's row is made of
+    (``explain.marts``), ``<document>#<position>`` one raw line.
 
     Args:
         conn: role bi.
@@ -138,7 +142,13 @@ def trace(conn: psycopg.Connection, asked: str) -> Trace:
         TerminalError: nothing has this id, or the digits are those of several corrections.
     """
     if asked.startswith(EXCEPTION):
-        return _of_exception(conn, asked)
+        asked = asked.replace(EXCEPTION, "fct_exceptions:", 1)
+    refs = refs_of(conn, asked, ROWS_MAX)
+    if refs is not None:
+        return _of_row(conn, asked, refs)
+    document, hash_, position = asked.rpartition("#")
+    if hash_ and document:
+        return _of_line(conn, asked, document, position)
     corrections: list[Followed] = []
     if REFERENCE.fullmatch(asked):
         corrections = _select(conn, Followed, _CORRECTIONS.format("starts_with(correction_id, %(id)s)"), id=asked)
@@ -162,20 +172,40 @@ def trace(conn: psycopg.Connection, asked: str) -> Trace:
     return _with_attempts(conn, asked, documents, facts, corrections)
 
 
-def _of_exception(conn: psycopg.Connection, asked: str) -> Trace:
-    number = asked.removeprefix(EXCEPTION)
-    refs: dict[str, list[str]] = {}
-    if number.isascii() and number.isdigit() and len(number) < 19:
-        query = "select kind, ref from ops.exception_evidence where exception_id = %s order by kind, ref"
-        for kind, ref in conn.execute(query, (int(number),)).fetchall():
-            refs.setdefault(kind, []).append(ref)
-    facts = _facts(conn, "f.fact_id = any(%(ids)s)", ids=refs.get("fact", []))
-    corrections = _select(
-        conn, Followed, _CORRECTIONS.format("correction_id = any(%(ids)s)"), ids=refs.get("correction", [])
+def _of_row(conn: psycopg.Connection, asked: str, refs: Refs) -> Trace:
+    """A mart's row: back to the bytes of what it is made of, and forward to what followed from its facts."""
+    query = _CORRECTIONS.format("correction_id = any(%(ids)s) or fact_id = any(%(facts)s)")
+    corrections = _select(conn, Followed, query, ids=refs.corrections, facts=refs.facts)
+    told = [each.fact_id for each in corrections if each.fact_id and each.correction_id in refs.corrections]
+    facts = _facts(conn, "f.fact_id = any(%(ids)s)", ids=[*refs.facts, *told])
+    return _with_documents(conn, asked, refs.documents, facts, corrections)
+
+
+def _of_line(conn: psycopg.Connection, asked: str, document: str, position: str) -> Trace:
+    """A raw line, by its document's id or name and its position: forward to what targets answered."""
+    facts = _facts(
+        conn,
+        "f.position = %(id)s and f.document_id in "
+        "(select d.document_id from raw.documents d where d.document_id = %(document)s or d.name = %(document)s)",
+        position,
+        document=document,
     )
-    named = {*refs.get("document", []), *(fact.document_id for fact in facts)}
-    named |= {each.correlation_id for each in corrections if each.correlation_id}
-    documents = _select(conn, Document, _DOCUMENTS, ids=sorted(named))
+    if not facts:
+        raise TerminalError(
+            f"No fact was read at {position!r} of {document[:200]!r}.",
+            next_step=f"See what was: syncline trace {document[:200]}.",
+        )
+    ids = [fact.fact_id for fact in facts]
+    corrections = _select(conn, Followed, _CORRECTIONS.format("fact_id = any(%(ids)s)"), ids=ids)
+    return _with_documents(conn, asked, [], facts, corrections)
+
+
+def _with_documents(
+    conn: psycopg.Connection, asked: str, named: list[str], facts: list[Fact], corrections: list[Followed]
+) -> Trace:
+    ids = {*named, *(fact.document_id for fact in facts)}
+    ids |= {each.correlation_id for each in corrections if each.correlation_id}
+    documents = _select(conn, Document, _DOCUMENTS, ids=sorted(ids))
     if not (documents or facts or corrections):
         raise TerminalError(
             f"Nothing that {asked} rests on is stored.", next_step="See its detail: syncline exceptions show <number>."
@@ -203,6 +233,20 @@ def _facts(conn: psycopg.Connection, condition: str, asked: str | None = None, *
     is_built = conn.execute("select to_regclass('intermediate.int_dispositions') is not null").fetchone() == (True,)
     query = _FACTS.format(_DISPOSED if is_built else _UNDECIDED).format(condition)
     return _select(conn, Fact, query, id=asked, **values)
+
+
+def contents(conn: psycopg.Connection, documents: list[Document]) -> list[tuple[Document, bytes, bool]]:
+    """The bytes of each document as they came, and whether they are what their hash said at the receipt."""
+    found = []
+    for each in documents:
+        row = conn.execute(
+            "select content, sha256 = encode(sha256(content), 'hex') from raw.documents where document_id = %s "
+            "order by received_at limit 1",
+            (each.document_id,),
+        ).fetchone()
+        assert row is not None, "a document is never deleted"
+        found.append((each, bytes(row[0]), bool(row[1])))
+    return found
 
 
 def _select(conn: psycopg.Connection, kind: type[RowT], query: str, **values: Any) -> list[RowT]:
