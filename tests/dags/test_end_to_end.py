@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import yaml
 
 from syncline.edi.partners import partners_folder
 from syncline.registry import load_registry, registry_path
@@ -29,26 +30,35 @@ ROUNDS_MAX = 4
 Run = Callable[[str], dict[str, str]]
 
 
-@pytest.fixture
-def twin(
-    server: Server, database: str, role_passwords: dict[str, str], monkeypatch: pytest.MonkeyPatch
+@contextmanager
+def day_over(
+    server: Server,
+    database: str,
+    passwords: dict[str, str],
+    patch: pytest.MonkeyPatch,
+    day: partners.Day,
+    more: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Iterator[partners.Partners]:
-    """A twin whose half hour of business is over; the connections of everybody are in the environment."""
+    """A twin whose day of business is over; the connections of everybody are in the environment.
+
+    ``more`` changes the registry, as it was read from its file.
+    """
     home = Path(tempfile.mkdtemp(prefix="syncline-day-"))
     place = Place(server.dsn(database), is_embedded=True)
-    installation = Installation(home, place, database, "", Credentials(roles=role_passwords), 0)
+    installation = Installation(home, place, database, "", Credentials(roles=passwords), 0)
     apply_configuration(installation)
     with Supervisor(home, grace_s=5) as supervisor:
-        day = partners.Day(seed=11, hours=0.5, rate=600.0)
         running = partners.start(supervisor, installation, day)
         for name, value in {**running.env, **warehouse_connections(installation)}.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("SYNCLINE_HOME", str(home))
+            patch.setenv(name, value)
+        patch.setenv("SYNCLINE_HOME", str(home))
+        registry = yaml.safe_load(registry_path().read_text(encoding="utf-8"))
         # At 600 times real time the pause between two runs is hours: no partner is silent here.
-        patient = re.sub(r"staleness_s: \d+", "staleness_s: 604800", registry_path().read_text(encoding="utf-8"))
-        (home / "registry.yml").write_text(patient, encoding="utf-8")
+        registry["sources"] = [{**source, "staleness_s": 604_800} for source in registry["sources"]]
+        more(registry)
+        (home / "registry.yml").write_text(yaml.safe_dump(registry), encoding="utf-8")
         shutil.copytree(partners_folder(), home / "partners")
-        monkeypatch.setenv("SYNCLINE_REGISTRY", str(home / "registry.yml"))
+        patch.setenv("SYNCLINE_REGISTRY", str(home / "registry.yml"))
         end = time.monotonic() + QUIET_S
         while not running.status()["quiet"]:
             assert time.monotonic() < end, "the day never ended"
@@ -59,9 +69,23 @@ def twin(
 
 
 @pytest.fixture
+def twin(
+    server: Server, database: str, role_passwords: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[partners.Partners]:
+    """Half an hour of business."""
+    day = partners.Day(seed=11, hours=0.5, rate=600.0)
+    with day_over(server, database, role_passwords, monkeypatch, day) as running:
+        yield running
+
+
+@pytest.fixture
 def run(airflow_database: None, dag_bag: Any) -> Run:
     """``run(dag_id)`` executes the DAG in this process; task id -> state. The run itself must succeed."""
 
+    return runner(dag_bag)
+
+
+def runner(dag_bag: Any) -> Run:
     def execute(dag_id: str) -> dict[str, str]:
         # dag.test() logs and swallows what a task raises: only the states tell.
         finished = dag_bag.dags[dag_id].test()

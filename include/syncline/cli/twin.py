@@ -52,6 +52,7 @@ def serve(
     hours: Annotated[float, typer.Option(help="Virtual hours of business.")] = 4.0,
     rate: Annotated[float, typer.Option(help="Virtual seconds in a real second.", min=0.1, max=3600)] = 120.0,
     events_per_hour: int = 400,
+    cases_per_hour: Annotated[float, typer.Option(help="Shorts, substitutes, returns … that open a loop.")] = 0.0,
     start: Annotated[str, typer.Option(help="Virtual start, ISO 8601 with a zone.")] = "2026-11-02T12:00:00+00:00",
     lead_s: Annotated[float, typer.Option(help="Real seconds from now until the day begins.", min=0)] = 0.0,
     port: Annotated[int, typer.Option(help="HTTP port; 0 is a free one.")] = 0,
@@ -68,7 +69,10 @@ def serve(
     from syncline.twin.schedule import Day
     from syncline.twin.server import Settings
 
-    day = Day(seed=seed, start=datetime.fromisoformat(start), hours=hours, events_per_hour=events_per_hour)
+    day = Day(
+        seed=seed, start=datetime.fromisoformat(start), hours=hours, events_per_hour=events_per_hour,
+        cases_per_hour=cases_per_hour,
+    )  # fmt: skip
     clock = Clock(day.start, time.time() + lead_s, rate)
     where = files or state_home() / "twin"
     settings = Settings(dsn, day, read_faults(faults), clock, where, port, sftp_port)

@@ -33,6 +33,7 @@ class Day:
     faults: str = "default"
     lead_s: float = 20.0
     events_per_hour: int = 400
+    cases_per_hour: float = 0.0
 
 
 @dataclass
@@ -75,7 +76,7 @@ def start(supervisor: Supervisor, installation: Installation, day: Day) -> Partn
     command = [str(Path(sys.executable).parent / "syncline"), "twin", "serve"]
     command += ["--env-file", str(written), "--files", str(files), "--seed", str(day.seed)]
     command += ["--hours", str(day.hours), "--rate", str(day.rate), "--faults", day.faults, "--lead-s", str(day.lead_s)]
-    command += ["--events-per-hour", str(day.events_per_hour)]
+    command += ["--events-per-hour", str(day.events_per_hour), "--cases-per-hour", str(day.cases_per_hour)]
     # The DSN goes by environment: a command line can be read by everybody on the machine.
     env = build(installation, {"SYNCLINE_TWIN_DSN": installation.server.dsn(books)})
     supervisor.start("twin", command, env)

@@ -126,19 +126,23 @@ class Books:
         effects: list[Effect],
         reason: str,
         **extra: Any,
-    ) -> None:
-        """Post a movement event. ``lines`` get their ``line`` number here; ``effects`` is what truly happens."""
+    ) -> str:
+        """Post a movement event. ``lines`` get their ``line`` number here; ``effects`` is what truly happens.
+
+        Returns:
+            its transaction.
+        """
         transaction_id = self.transaction()
         numbered = [{"line": number, **line} for number, line in enumerate(lines, 1)]
         posting = Posting(at_ms, kind, transaction_id, numbered, effects, reason)
         log = self.logs.get(location)
         if log is None:
             self._apply(location, posting)
-            return
+            return transaction_id
         if effects and self._faults.lost_event and self._rng.random() < self._faults.lost_event:
             self._apply(location, posting._replace(at_ms=log.lose(at_ms)), LOST)
             self._count.add("lost_event")
-            return
+            return transaction_id
         self._tell_garbled(log, at_ms, kind, transaction_id, numbered, extra)
         is_misnamed = self._faults.unknown_sku > 0 and self._rng.random() < self._faults.unknown_sku
         if is_misnamed:
@@ -152,12 +156,17 @@ class Books:
         # A late event is not retried: the retry would be heard first and carry the event to its own, later time.
         if posted.visible_ms == posted.posted_ms and effects:
             self._tell_again(log, posted.posted_ms, kind, transaction_id, numbered, extra)
+        return transaction_id
 
     def post_count(
         self, location: str, at_ms: int, measure: str, counted: dict[str, int], reason: str = "count"
-    ) -> None:
+    ) -> str:
         """Post a count; a difference to the books is booked to the truth at the same instant. Never retried:
-        a balance told again at a later time would be another, wrong statement."""
+        a balance told again at a later time would be another, wrong statement.
+
+        Returns:
+            its transaction.
+        """
         lines = [
             {"line": number, "sku": sku, "uom": "EA", "counted": quantity, "measure": measure}
             for number, (sku, quantity) in enumerate(counted.items(), 1)
@@ -174,6 +183,7 @@ class Books:
             Posting(at_ms, COUNT, transaction_id, lines, effects, reason),
             COUNTED if log is not None else None,
         )
+        return transaction_id
 
     def _book_after(
         self, location: str, lines: list[dict[str, Any]], effects: list[Effect]

@@ -6,6 +6,7 @@ the next file. So an 846 may hold what its document tells only later, with an ea
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -38,7 +39,7 @@ REASONS = {
     ("damaged", 1): "AU",
 }  # fmt: skip
 DESTROYED, COUNTED = "07", "AA"
-ORDERS = {"return": "RMA", "receipt": "PO"}
+ORDERS = {"return": "RMA", "receipt": "PO", "transfer": "TO"}
 GROUPS_MAX = 10
 CONSUMER = "CONSUMER"  # no warehouse of ours
 
@@ -57,6 +58,15 @@ class PartnerDocuments:
         """Listen to the site from now on."""
         if self._partner.documents and self._world.faults.documents:
             self._world.books.listen(self._partner.location, self._hear)
+            self._world.cases.announce_at(self._partner.location, self._announce)
+
+    def _announce(self, at_ms: int, notice: Shipment) -> None:
+        """What others send here, by the partner's codes."""
+        item = self._partner.item_ref
+        skus = self._world.day.network.skus
+        at = self._local(at_ms)
+        lines = tuple(replace(line, item=item(skus[line.item])) for line in notice.lines)
+        self._queue(at_ms, replace(notice, created=at, at=at, ship_to=self._partner.warehouse_ref, lines=lines))
 
     def _hear(self, posting: Posting) -> set[str]:
         """The measures of what will be told."""
@@ -64,14 +74,19 @@ class PartnerDocuments:
         effects = [effect for effect in posting.effects if effect.measure != "allocated"]
         if kind not in self._partner.documents or not effects or self._rng.random() >= self._world.faults.documents:
             return set()
-        if not self._waiting:
-            longest_s = self._world.faults.documents_after_s
-            send_ms = posting.at_ms + self._rng.randint(longest_s // 5, longest_s) * 1000
-            self._world.schedule.at(send_ms, self._send)
-        self._waiting.append(document_of(kind, posting, self._partner, self._world.day.network, self._local(posting)))
+        at = self._local(posting.at_ms)
+        self._queue(posting.at_ms, document_of(kind, posting, self._partner, self._world.day.network, at))
         self._world.documents[posting.transaction_id] = posting.at_ms
         self._world.count.add("documents")
         return {effect.measure for effect in effects}
+
+    def _queue(self, at_ms: int, document: Document) -> None:
+        """The first document that waits says when the file goes."""
+        if not self._waiting:
+            longest_s = self._world.faults.documents_after_s
+            send_ms = at_ms + self._rng.randint(longest_s // 5, longest_s) * 1000
+            self._world.schedule.at(send_ms, self._send)
+        self._waiting.append(document)
 
     def _send(self, at_ms: int) -> None:
         waiting, self._waiting = self._waiting, []
@@ -83,16 +98,20 @@ class PartnerDocuments:
         name = f"moves_{self._partner.warehouse_ref}_{control:06d}.edi"
         self._inbox.deliver(self._uploads, at_ms, name, write(waiting, self._partner, control, sent, shape))
 
-    def _local(self, posting: Posting) -> datetime:
-        return _instant(posting.at_ms, self._partner, self._inbox.skew_ms)
+    def _local(self, at_ms: int) -> datetime:
+        return _instant(at_ms, self._partner, self._inbox.skew_ms)
 
 
 def document_of(kind: str, posting: Posting, partner: Partner, network: Network, at: datetime) -> Document:
     """What ``partner`` writes of a posting; ``at``: its instant by the partner's clock, local.
 
-    Its number is the transaction's, its lines are in the posting's order: together the event key of the WMS.
+    Its number is the transaction's, of what another site sent that of its shipment; its lines are in the posting's
+    order: together the event key of the WMS.
     """
-    head: dict[str, Any] = {"kind": kind, "reference": posting.transaction_id, "created": at, "at": at}
+    first = posting.lines[0]
+    reference = first.get("told_as") or posting.transaction_id
+    head: dict[str, Any] = {"kind": kind, "reference": reference, "created": at, "at": at}
+    has_wms = network.locations[partner.location].wms is not None
 
     def item_ref(sku: str) -> str:
         return partner.item_ref(network.skus[sku])
@@ -101,16 +120,20 @@ def document_of(kind: str, posting: Posting, partner: Partner, network: Network,
         lines = tuple(
             ShippedLine(
                 item=item_ref(line["sku"]), unit=line["uom"], ordered=Decimal(line["released"]),
-                shipped=Decimal(line["quantity"]),
+                shipped=Decimal(line["quantity"]), is_final=line.get("final", True),
+                # Beside a WMS the place in the shipment, by which both tell one event; else the order's line.
+                number=0 if has_wms else int(line["order_line"].rpartition("/")[2]),
+                instead_of=item_ref(line["instead_of"]) if line.get("instead_of") else "",
             )
             for line in posting.lines
         )  # fmt: skip
-        order = posting.lines[0]["order_line"].partition("/")[0]
+        order = first["order_line"].partition("/")[0]
         return Shipment(**head, order=order, ship_from=partner.warehouse_ref, ship_to=CONSUMER, lines=lines)
     if kind == "944":
         order = f"{ORDERS[posting.reason]}-{posting.transaction_id.removeprefix('T-')}"
         received = tuple(_received(item_ref(line["sku"]), line) for line in posting.lines)
-        return Receipt(**head, order=order, location=partner.warehouse_ref, lines=received)
+        said = {name: first[name] for name in ("shipment", "authorisation") if name in first}
+        return Receipt(**head, order=order, location=partner.warehouse_ref, lines=received, **said)
     return Adjustment(**head, location=partner.warehouse_ref, lines=tuple(_adjusted(item_ref, posting)))
 
 

@@ -27,6 +27,7 @@ class Day:
     start: datetime = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
     hours: float = 4.0
     events_per_hour: int = 400
+    cases_per_hour: float = 0.0  # each opens a closed loop (cases.py); none by default
     grace_s: int = 120  # what was begun in business hours is finished in this time after them
     network: Network = DEMO
 

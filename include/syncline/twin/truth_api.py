@@ -81,6 +81,8 @@ def seen_of(serving: Serving, now_ms: int) -> Seen:
         "balances": [[*key, ledger.balance(key)] for key in ledger.every_key()],
         "attempts": [list(astuple(attempt)) for attempt in world.orders.attempts],
         "visible": {p.event_id: p.visible_ms for log in world.books.logs.values() for p in log.records()},
+        "cases": [case._asdict() for case in world.cases.made],
+        "returns": world.cases.returns,
         "shop_opening": _rows(world.shop_opening),
         "erp_opening": _rows(world.erp_opening),
         "shop": _rows(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syncline.twin.books import Books
+from syncline.twin.cases import Cases
 from syncline.twin.faults import FaultCount, Faults
 from syncline.twin.floor import Floor
 from syncline.twin.ledger import Key
@@ -45,6 +46,8 @@ class World:
         for site in day.network.sites:
             per_hour = day.events_per_hour * FLOOR_SHARE * site.demand_share / shares
             Floor(site.location, day, self.schedule, self.books).start(per_hour)
+        self.cases = Cases(day, self.schedule, self.books, self.orders.list)
+        self.cases.start(day.cases_per_hour)
 
     def advance(self, to_ms: int) -> None:
         self.schedule.advance(to_ms)

@@ -102,7 +102,7 @@ def _shipment(rng: Random, head: dict[str, Any]) -> Shipment:
             shipped = max(Decimal(0), ordered - _units(rng, item["unit"], 1, 100))
         if kind != "945":
             shipped = shipped or ordered  # what is not under way is not announced
-        extra = {"sscc": _sscc(rng)} if kind in ("856", "DESADV") else {}
+        extra: dict[str, Any] = {"sscc": _sscc(rng)} if kind in ("856", "DESADV") else {}
         if kind == "945" and shipped and rng.random() < 0.15:
             extra["instead_of"] = f"A-2{rng.randrange(1, ITEMS):04d}"
         lines.append(ShippedLine(**item, ordered=ordered, shipped=shipped, **extra))

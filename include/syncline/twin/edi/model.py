@@ -73,12 +73,17 @@ class Statement(Document):
 
 @dataclass(frozen=True, kw_only=True)
 class ShippedLine(Line):
-    """``item`` is what left, in carton ``sscc``. ``instead_of``: what was ordered, when another item left."""
+    """``item`` is what left, in carton ``sscc``. ``instead_of``: what was ordered, when another item left.
+
+    ``number``: the order's line; 0 is the line's own place. ``is_final`` False: the rest leaves later.
+    """
 
     ordered: Decimal
     shipped: Decimal
     instead_of: str = ""
     sscc: str = ""
+    number: int = 0
+    is_final: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +111,16 @@ class ReceivedLine(Line):
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt(Document):
-    """944, 861, RECADV: goods arrived at ``location``."""
+    """944, 861, RECADV: goods arrived at ``location``.
+
+    ``shipment``: number of its 943 or 856. ``authorisation``: of the return that came back. Only a 944 says them.
+    """
 
     order: str
     location: str
     lines: tuple[ReceivedLine, ...]
+    shipment: str = ""
+    authorisation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,13 @@ WITH_TARES, WITHOUT_PACKS = "0001", "0004"  # BSN05
 
 def shipping_advice(document: Shipment, style: Style) -> Body:
     """W06, N1, G62, W27 and per line LX, W12, G69; W03 totals what left."""
-    segments = _header(document, style)
-    for number, line in enumerate(document.lines, 1):
-        segments += [["LX", str(number)], _w12(document, line, style)]
+    segments, opened = _header(document, style), 0
+    for place, line in enumerate(document.lines, 1):
+        number = line.number or place
+        if number != opened:
+            segments.append(["LX", str(number)])
+            opened = number
+        segments.append(_w12(document, line, style))
         if line.name:
             segments.append(["G69", line.name])
     return Body("945", style.version, [*segments, *_w03(document, style)])
@@ -37,9 +41,11 @@ def _w12(document: Shipment, line: ShippedLine, style: Style) -> Segment:
 
 
 def _status(line: ShippedLine) -> str:
-    """W1201: substituted, complete, partial, cancelled."""
+    """W1201: substituted, partial with the rest to come, complete, partial, cancelled."""
     if line.instead_of:
         return "CS"
+    if not line.is_final:
+        return "BP"
     return "CC" if line.shipped >= line.ordered else "CP" if line.shipped else "CU"
 
 

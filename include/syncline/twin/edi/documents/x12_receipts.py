@@ -15,11 +15,13 @@ DAMAGE_REASON = "01"  # W1305, needed with a damage
 def transfer_receipt(document: Receipt, style: Style) -> Body:
     """W17, N1 and per line W07, G69 and a W13 for each exception; W14 totals what W07 says."""
     day, *minute = style.moment(document)
-    time = ["", "W", *minute] if minute else []
+    time = ["W", *minute] if minute else []
     segments: list[Segment] = [
-        ["W17", "F", day, document.reference, document.order, *time],
+        ["W17", "F", day, document.reference, document.order, document.shipment, *time],
         ["N1", "WH", "", "92", document.location],
     ]
+    if document.authorisation:
+        segments.append(["N9", "RZ", document.authorisation])
     total = Decimal(style.total_off)
     for line in document.lines:
         unit, received = style.unit(document, line.unit), _received(line, style)
