@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.targets.contract.telling import until
 
 from bench.warehouse import told_by_the_floor
 from syncline.clock import Clock
@@ -110,6 +111,7 @@ def test_the_error_of_one_worker_ends_the_run_and_loses_nothing(make_loop: MakeL
 
 
 def test_a_lane_has_one_holder_and_dies_with_its_connection(loop_of_nothing: Any) -> None:
+    owner = loop_of_nothing.owner
     first, second = (connect_dsn(loop_of_nothing.dsn, name="publisher") for _ in range(2))
     with second, Lanes(first, "erp") as held:
         assert held.take([1, 2]) == {1, 2}
@@ -120,7 +122,9 @@ def test_a_lane_has_one_holder_and_dies_with_its_connection(loop_of_nothing: Any
         assert held.take_items(f"SKU-{n}" for n in range(500))
         with lane(second, "erp", "SKU-1") as free:
             assert not free
+        gone = first.info.backend_pid
         first.close()
+        until(lambda: owner.execute("select from pg_stat_activity where pid = %s", [gone]).fetchone() is None)
         with lane(second, "erp", "SKU-1") as free:
             assert free, "the server gave it back"
 
