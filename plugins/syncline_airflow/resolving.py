@@ -111,7 +111,7 @@ def _seal(publisher: psycopg.Connection, batch_id: int) -> None:
 
 
 def build_marts() -> None:
-    """Build the reporting models.
+    """Build the reporting models, and say of each exception which orders it touches by them.
 
     Raises:
         AirflowSkipException: nothing was ever resolved, so there is nothing to report on.
@@ -119,12 +119,15 @@ def build_marts() -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
     from syncline import resolve
+    from syncline.clock import clock_from_env
+    from syncline.exceptions.impact import measure_orders
     from syncline_airflow.connections import connection, warehouse
 
     with warehouse("transformer") as transformer:
         if transformer.execute("select to_regclass('canonical.balances') is null").fetchone() == (True,):
             raise AirflowSkipException("nothing is resolved yet")
-    resolve.build_marts(connection("warehouse_transformer").postgres_dsn())
+        resolve.build_marts(connection("warehouse_transformer").postgres_dsn())
+        measure_orders(transformer, clock_from_env().now())
 
 
 def tell_loops() -> dict[str, int]:

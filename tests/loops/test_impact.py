@@ -9,6 +9,8 @@ from typing import Any
 from tests.loops.conftest import Loops
 from tests.resolve.lane import at, counted
 
+from syncline.exceptions import About, open_exception
+from syncline.exceptions.impact import measure_orders
 from syncline.landing import Document, Load, land
 from syncline.loops import land_orders
 from syncline.warehouse.connect import connect_dsn
@@ -27,6 +29,13 @@ def export(loops: Loops, received: datetime, *lines: bytes) -> tuple[int, int]:
     with connect_dsn(loops.dsn("loader")) as loader:
         landed = land_orders(loader, "dc1_wms", f"orders {received:%H%M}", b"\n".join(lines), received)
     return landed.facts, landed.faults
+
+
+def report_six(loops: Loops) -> None:
+    """The partner beside the owner finds 6 at the moment at which the owner counts 10."""
+    report = counted(2, 30, 6)._replace(sequence=None, line_key="R-1/1", event_key="R-1/1")
+    with connect_dsn(loops.dsn("loader")) as loader:
+        land(loader, Load("acme_3pl", "edi", at(35), [Document("846", b"{}", (report,))]))
 
 
 def impact(loops: Loops) -> list[tuple[Any, ...]]:
@@ -69,14 +78,45 @@ def test_what_a_secondary_does_not_find_is_short_only_if_it_is_true(loops: Loops
     export(loops, at(2), line("O-1/1", 4, 60), line("O-2/1", 4, 90), line("O-3/1", 4, 95))
     loops.batch(3)
     loops.tell(31, counted(3, 30, 10))
-    report = counted(2, 30, 6)._replace(sequence=None, line_key="R-1/1", event_key="R-1/1")
-    with connect_dsn(loops.dsn("loader")) as loader:
-        land(loader, Load("acme_3pl", "edi", at(35), [Document("846", b"{}", (report,))]))
+    report_six(loops)
     loops.batch(36)
     assert loops.rows(
         "select order_line, variance, short, short_if_true, touched, value_at_risk, variance_source "
         "from marts.fct_order_impact order by promised"
     ) == [("O-2/1", -4, 0, 2, 2, 500, "acme_3pl"), ("O-3/1", -4, 2, 4, 2, 1000, "acme_3pl")]
+
+
+def test_an_exception_says_how_many_order_lines_it_touches(loops: Loops) -> None:
+    orders = "select orders from ops.exceptions where rule = 'discrepancy' order by location"
+    loops.tell(1, counted(1, 0, 10))
+    export(loops, at(2), line("O-1/1", 4, 60), line("O-2/1", 4, 90), line("O-3/1", 4, 95))
+    loops.tell(31, counted(3, 30, 10))
+    report_six(loops)
+    loops.batch(36)
+    with connect_dsn(loops.dsn("transformer")) as transformer:
+        for location in ("DC1", "DC2"):
+            about = About(item="SKU-0001", location=location, measure="on_hand")
+            open_exception(
+                transformer, "discrepancy", f"SKU-0001/{location}/on_hand", detail="6 of 10", next_step="Count.",
+                at=at(36), about=about,
+            )  # fmt: skip
+    assert loops.rows(orders) == [(None,), (None,)]
+    with connect_dsn(loops.dsn("transformer")) as transformer:
+        assert [measure_orders(transformer, at(minutes)) for minutes in (37, 38)] == [1, 0]
+    assert loops.rows(orders) == [(2,), (None,)]
+    export(
+        loops,
+        at(40),
+        line("O-2/1", 4, 90, revision=2, is_cancelled=True),
+        line("O-3/1", 2, 95, revision=2, is_cancelled=True),
+    )
+    loops.batch(41)
+    with connect_dsn(loops.dsn("transformer")) as transformer:
+        assert [measure_orders(transformer, at(minutes)) for minutes in (42, 43)] == [1, 0]
+    assert loops.rows(orders) == [(0,), (None,)]
+    assert loops.rows("select what, details from ops.exception_changes where what = 'measured' order by version") == [
+        ("measured", {"orders": 2}), ("measured", {"orders": 0}),
+    ]  # fmt: skip
 
 
 def test_a_line_that_breaks_the_contract_is_kept_with_its_place_and_stops_no_other(loops: Loops) -> None:

@@ -98,7 +98,7 @@ def _facts(kept: Kept) -> list[tuple[str, str]]:
         for part in (
             f"{kept.impact_units} units" if kept.impact_units is not None else "",
             f"value {money(kept.impact_minor)}" if kept.impact_minor else "",
-            f"{kept.orders} orders" if kept.orders is not None else "",
+            f"{kept.orders} order lines short" if kept.orders is not None else "",
         )
         if part
     )
