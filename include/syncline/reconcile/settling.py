@@ -134,5 +134,8 @@ def settle(conn: psycopg.Connection, location: str) -> None:
         "'' as quantity where false",
     )  # fmt: skip
     conn.execute("drop table if exists pg_temp.compared_lines")
+    # References are many and in no order: sorting them for a merge costs more than hashing.
+    conn.execute("set local enable_mergejoin = off")
     conn.execute(statement.encode(), values)
+    conn.execute("set local enable_mergejoin = on")
     conn.execute("analyze pg_temp.compared_lines")

@@ -46,7 +46,8 @@ left join ops.current_speakers k on k.source = s.source
 left join ops.current_sources h on h.source = s.source
 order by s.system, s.is_proven desc, s.as_of_from desc, s.as_of_to desc, s.received_at desc, s.snapshot_id collate "C"
 """
-# What was not settled: everybody's lines and canonical, one group a key. The ERP's books stand beside on hand, without lots.
+# What was not settled: everybody's lines and canonical, one group a key. The ERP's books stand beside on hand, without
+# lots.
 _KEYS = (
     """
 create temporary table compared_keys on commit drop as
@@ -110,7 +111,8 @@ moved as (
   select g.item, g.measure, g.lot, sum(g.quantity) filter (where g.booked_from >= at.wms) as wms,
          sum(g.quantity) filter (where g.booked_from >= at.tpl) as tpl,
          sum(g.quantity) filter (where g.booked_from >= at.erp) as erp
-  from canonical.ledger g join doubtful using (item) cross join at where g.location = %(location)s and g.booked_from >= at.first
+  from canonical.ledger g join doubtful using (item) cross join at
+  where g.location = %(location)s and g.booked_from >= at.first
   group by g.item, g.measure, g.lot
 ),
 placed as materialized (
