@@ -56,7 +56,7 @@ goods as materialized (
   left join (select distinct item, uom from ops.current_unit_factors where factor_num <> factor_den) f
     on f.item = i.item and f.uom = i.base_uom
 ),
-refs as materialized (
+refs as (
   select n.item_ref, n.mask, g.item, g.base_uom, g.held
   from named n left join goods g on g.item = n.item where n.mask <> 0
   union all
