@@ -47,7 +47,8 @@ with before as (
     select max(o.run_id) from ops.reconciliations o
     where o.location = %(location)s and o.run_id < %(run)s and o.compared is not null)
 ),
-classes as (
+-- Once a class and measure: a rule looks through all channels and tolerances.
+classes as materialized (
   select c.item_class, c.measure, t.*
   from (select distinct i.item_class, p.measure from compared_pairs p join ops.current_items i using (item)) c
   cross join lateral ops.variance_rule(c.item_class, %(location)s, c.measure) t

@@ -210,3 +210,5 @@ def pair_up(conn: psycopg.Connection, location: str) -> None:
         # What differs is little beside the ledger: known to be, it is looked up by index.
         if step is _OFF:
             conn.execute("analyze pg_temp.compared_off")
+    # Of a flood it is much: looked through once a row, it would take the square of it.
+    conn.execute("analyze pg_temp.compared_pairs, pg_temp.compared_majority")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from psycopg.rows import class_row
 
 from syncline.reconcile.differences import LIKE
+from syncline.reconcile.settling import settle
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,7 +46,8 @@ left join ops.current_speakers k on k.source = s.source
 left join ops.current_sources h on h.source = s.source
 order by s.system, s.is_proven desc, s.as_of_from desc, s.as_of_to desc, s.received_at desc, s.snapshot_id collate "C"
 """
-# One scan of everybody's lines and of canonical, one group a key. The ERP's books stand beside on hand, without lots.
+# What was not settled: everybody's lines and canonical, one group a key. The ERP's books stand beside on hand, without
+# lots.
 _KEYS = (
     """
 create temporary table compared_keys on commit drop as
@@ -54,14 +56,6 @@ at as materialized (
   select max(as_of_to) filter (where system = 'wms') as wms, max(as_of_to) filter (where system = '3pl') as tpl,
          max(as_of_to) filter (where system = 'erp') as erp, min(as_of_to) as first
   from heard
-),
-own as (
-  select h.source, c.item_ref, c.item from heard h
-  join ops.current_item_crosswalk c on c.source = h.source and h.as_of_from >= c.valid_from
-    and h.as_of_from < c.valid_to
-  union all
-  select h.source, n.ref, n.item from heard h join ops.current_target_items n on n.target = h.source
-    and h.system = 'erp'
 ),
 grains as (
   select distinct on (h.system, r.measure, c.item_class) h.system, r.measure, c.item_class, r.grain
@@ -85,28 +79,27 @@ lines as (
          case when f.factor_num = f.factor_den then l.quantity::numeric
               when f.factor_num is not null then l.quantity::numeric * f.factor_num / f.factor_den
               when l.uom = i.base_uom then l.quantity::numeric end as units
-  from heard h
-  join raw.snapshot_lines l on l.snapshot_id = h.snapshot_id and l.received_at = h.received_at
-    and l.location_ref = any(h.refs)
-  left join own o on o.source = h.source and o.item_ref = l.item_ref
-  left join ops.current_item_crosswalk a on a.source = '*' and a.item_ref = l.item_ref
-    and h.as_of_from >= a.valid_from and h.as_of_from < a.valid_to
-  left join ops.current_items i on i.item = coalesce(o.item, a.item, case when h.system = 'erp' then l.item_ref end)
+  from compared_lines l
+  join heard h on case h.system when 'wms' then 1 when '3pl' then 2 else 4 end = l.bit
+  left join ops.current_items i on i.item = l.item
   left join statuses m on m.source = h.source and m.status_ref = l.status_ref
   left join ops.current_unit_factors f on f.item = i.item and f.uom = l.uom
     and h.day >= f.valid_from and h.day < f.valid_to
   left join grains g on g.system = h.system and g.measure = m.measure and g.item_class = i.item_class
-  where h.system <> 'erp' or l.status_ref in ('financial', 'on_hand')
+  where l.kind = 'line'
+),
+doubtful as (select item from compared_lines where kind = 'item'),
+held as (
+  select b.* from canonical.balances b join doubtful using (item) where b.location = %(location)s
 ),
 said as (
   select system, item, measure, lot, units, case when units is null then
     case system when 'wms' then 1 when '3pl' then 2 else 4 end else 0 end as unclear from lines
   union all
-  select 'canonical', item, measure, lot, quantity, 0 from canonical.balances where location = %(location)s
+  select 'canonical', item, measure, lot, quantity, 0 from held
   union all
   -- The books know no lots: of an item that is kept by lot they are beside the sum of all.
-  select 'none', item, measure, '', 0, 0 from canonical.balances
-  where location = %(location)s and measure = 'on_hand' and lot <> ''
+  select 'none', item, measure, '', 0, 0 from held where measure = 'on_hand' and lot <> ''
 ),
 k as (
   select item, measure, lot, sum(units) filter (where system = 'wms') as wms,
@@ -118,7 +111,8 @@ moved as (
   select g.item, g.measure, g.lot, sum(g.quantity) filter (where g.booked_from >= at.wms) as wms,
          sum(g.quantity) filter (where g.booked_from >= at.tpl) as tpl,
          sum(g.quantity) filter (where g.booked_from >= at.erp) as erp
-  from canonical.ledger g, at where g.location = %(location)s and g.booked_from >= at.first
+  from canonical.ledger g join doubtful using (item) cross join at
+  where g.location = %(location)s and g.booked_from >= at.first
   group by g.item, g.measure, g.lot
 ),
 placed as materialized (
@@ -169,6 +163,11 @@ select 'count', null, measure, null, null, count(*), null, null, null, null, nul
   null, null
 from told where item is not null group by measure
 union all
+-- What was settled before, all of it by item without a lot: where there are books, each key on hand is one of theirs.
+select 'count', null, l.status_ref, null, null, l.keys, null, null, null, null, null, null,
+  case when s.erp and l.status_ref = 'on_hand' then l.keys else 0 end, null, null, null, null, null
+from compared_lines l cross join scopes s where l.kind = 'count'
+union all
 select 'unmapped', null, measure, null, bit_or(unclear), sum(lines), null, null, null, null, null, null, null, null,
   null, null, null, null
 from told where item is null group by measure
@@ -208,10 +207,11 @@ def find_sides(conn: psycopg.Connection, location: str, now: datetime) -> list[S
 
 def align(conn: psycopg.Connection, location: str) -> dict[str, int]:
     """Fill ``compared_keys``: the keys at ``location`` where anybody is off; returns measure -> keys looked at."""
+    settle(conn, location)
     conn.execute(_KEYS.encode(), {"location": location})
     conn.execute("analyze pg_temp.compared_keys")
     counted = conn.execute(
-        "select measure, lines, erp from compared_keys where kind = 'count' order by measure"
+        "select measure, sum(lines), sum(erp) from compared_keys where kind = 'count' group by measure order by measure"
     ).fetchall()
     return {measure: int(lines) for measure, lines, _ in counted} | {
         "financial": sum(int(books or 0) for _, _, books in counted)
