@@ -55,6 +55,19 @@ def test_even_the_owner_cannot_change_raw(evidence: psycopg.Connection, statemen
     assert evidence.execute("select count(*) from raw.facts").fetchone() == (1,)
 
 
+def test_what_refuses_a_change_refuses_truncate(warehouse: psycopg.Connection) -> None:
+    guards: dict[str, set[str]] = {}
+    for table, trigger in warehouse.execute(
+        "select tgrelid::regclass::text, tgname from pg_trigger "
+        "where tgname in ('insert_only', 'no_delete', 'no_truncate')"
+    ).fetchall():
+        guards.setdefault(table, set()).add(trigger)
+    assert {"ops.config_versions", "ops.push_attempts", "raw.facts", "ops.outbox"} <= set(guards)
+    assert [table for table, triggers in sorted(guards.items()) if "no_truncate" not in triggers] == []
+    for table in ("ops.config_versions", "ops.push_attempts"):
+        assert issubclass(refused(warehouse, f"truncate {table} cascade"), psycopg.errors.RestrictViolation)
+
+
 def test_the_loader_appends_and_moves_its_cursor_and_nothing_else(warehouse_dsn: DsnOf) -> None:
     with connect_dsn(warehouse_dsn("loader")) as loader:
         loader.execute("select raw.ensure_partitions('2026-11-02')")
